@@ -1,0 +1,53 @@
+"""A workload, for rehearsal: small processes that serve, carry load and really break."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from gameday.model.types import Duration, Id, Strict, Text
+
+PieceType = Literal["edge", "function", "instance", "table", "queue", "external"]
+
+
+class Load(Strict):
+    """Open-loop load: arrivals a scenario minute, from a seeded generator."""
+
+    source: Annotated[Id, Field(alias="from")]
+    per_minute: Annotated[float, Field(gt=0, le=100_000)]
+    shape: Literal["steady", "pay-day"] = "steady"
+    seed: int = 1
+
+
+class Piece(Strict):
+    """One process. ``calls`` are the pieces it calls for each request, in turn."""
+
+    type: PieceType
+    record: Text | None = None
+    routes: dict[Id, Id] = {}
+    weights: dict[Id, Annotated[int, Field(ge=0, le=255)]] = {}
+    calls: tuple[Id, ...] = ()
+    latency: Duration = 5
+    timeout: Duration = 10_000
+    publishes: tuple[Literal["attempts", "failures", "latency"], ...] = ()
+    consumer: Id | None = None
+
+
+class Alarm(Strict):
+    """A CloudWatch alarm that the workload sets up; keys are those of PutMetricAlarm."""
+
+    name: Text
+    settings: dict[str, Any]
+
+
+class Workload(Strict):
+    """workload.yaml. ``publish`` is the resolution of the metrics that the pieces publish."""
+
+    kind: Literal["workload"]
+    service: Id
+    load: Load
+    pieces: Annotated[dict[Id, Piece], Field(min_length=1)]
+    publish: Duration = 20_000
+    namespace: Text = "OpenBanking"
+    alarms: tuple[Alarm, ...] = ()

@@ -1,0 +1,130 @@
+"""The plan: the whole timeline and every API call, before anything is touched.
+
+A plan holds no run id and no time; its digest is SHA-256 over the exact bytes of scenario, service, runbooks and
+observers, the environment's definition and the resolved targets (design: semantics, "Who writes what").
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from gameday.model.runbook import Runbook
+from gameday.model.scenario import Condition, Expectation, Guard, PersonScript
+from gameday.model.tolerance import Tolerance
+from gameday.model.types import Strict
+from gameday.model.workspace import Environment
+
+
+class Signal(Strict):
+    """One thing that is watched. ``period_ms`` is its bucket; datapoints settle ``settles_ms`` after their end."""
+
+    id: str
+    source: str
+    means: str = ""
+    unit: str = "count"
+    query: dict[str, Any]
+    period_ms: int
+    settles_ms: int
+    implicit: bool = False  # made by gameday for a default witness or a bare alarm name
+
+
+class PlannedFault(Strict):
+    """A fault as it will be started: provider, checked settings and resolved targets (ARNs by target key)."""
+
+    provider: str
+    action: str
+    settings: dict[str, Any]
+    targets: dict[str, tuple[str, ...]]
+    resources: tuple[str, ...]
+    duration_ms: int | None
+    one_shot: bool = False
+    effective: Condition | None = None  # ``within`` is always set here
+    gone: Condition | None = None
+    worst_case_ms: int = 0  # from a dead conductor to the fault's end
+
+
+class PlannedStep(Strict):
+    """One step of the timeline. Exactly one of fault, expect, inject, unavailable, task is set, as ``kind`` says."""
+
+    id: str
+    kind: Literal["fault", "expect", "inject", "unavailable", "task"]
+    title: str
+    at_ms: int | None = None  # offset from the go; a step without ``at``, ``after`` and ``when`` is at 0
+    after: tuple[str, ...] = ()
+    when: Condition | None = None
+    on_timeout: Literal["skip", "fail", "run"] = "skip"
+    within_ms: int | None = None
+    fault: PlannedFault | None = None
+    expect: Expectation | None = None
+    to: str | None = None  # the role addressed: inject.to, task.by, expect.role, unavailable.who
+    says: str | None = None
+    lasts_ms: int | None = None
+    runbook: str | None = None
+
+
+class Call(Strict):
+    """One API call the run will make, or may make to undo."""
+
+    step: str | None
+    service: str
+    operation: str
+    why: str
+    times: str = "1"
+
+
+class Cost(Strict):
+    """What the run will cost in US dollars, at the list prices of facts/aws.md."""
+
+    action_minutes: int
+    action_usd: float
+    metric_reads: int
+    metric_usd: float
+
+
+class Plan(Strict):
+    """The whole day. Serialised as plan.json."""
+
+    schema_version: Literal[1] = 1
+    digest: str
+    scenario: str
+    service: str
+    title: str
+    service_title: str
+    hypothesis: str
+    environment: str
+    environment_definition: Environment
+    method: Literal["live", "tabletop"]
+    baseline_ms: int
+    max_duration_ms: int
+    steps: tuple[PlannedStep, ...]
+    signals: tuple[Signal, ...]
+    tolerances: tuple[Tolerance, ...]
+    guards: tuple[Guard, ...]
+    runbooks: tuple[Runbook, ...]
+    scripts: dict[str, PersonScript]
+    deputies: dict[str, str]
+    calls: tuple[Call, ...]
+    cost: Cost
+    inputs: dict[str, str]  # path in the workspace -> sha256
+    debrief: tuple[str, ...] = ()
+
+    def step(self, ident: str) -> PlannedStep:
+        """The step of this id; KeyError when there is none."""
+        for step in self.steps:
+            if step.id == ident:
+                return step
+        raise KeyError(ident)
+
+    def signal(self, ident: str) -> Signal:
+        """The signal of this id; KeyError when there is none."""
+        for signal in self.signals:
+            if signal.id == ident:
+                return signal
+        raise KeyError(ident)
+
+    def runbook(self, ident: str) -> Runbook:
+        """The runbook of this id; KeyError when there is none."""
+        for runbook in self.runbooks:
+            if runbook.id == ident:
+                return runbook
+        raise KeyError(ident)
