@@ -16,7 +16,6 @@ from gameday.model.service import Service
 from gameday.model.workload import Workload
 from gameday.model.workspace import REHEARSAL, REHEARSAL_ENVIRONMENT, Environment, Workspace
 
-
 T = TypeVar("T")
 
 

@@ -114,9 +114,13 @@ class SignalExpectation(Strict):
         return self
 
 
+def _has(value: Any, key: str) -> bool:
+    return key in value if isinstance(value, dict) else hasattr(value, key)
+
+
 def _expectation_tag(value: Any) -> str | None:
-    has = (lambda k: k in value) if isinstance(value, dict) else (lambda k: hasattr(value, k))
-    return next((name for name, key in (("alarm", "alarm"), ("signal", "signal"), ("role", "does")) if has(key)), None)
+    keys = {"alarm": "alarm", "signal": "signal", "role": "does"}
+    return next((name for name, key in keys.items() if _has(value, key)), None)
 
 
 Expectation = Annotated[
@@ -126,7 +130,7 @@ Expectation = Annotated[
     Discriminator(
         _expectation_tag,
         custom_error_type="expectation_unclear",
-        custom_error_message="an expectation names a role, an alarm or a signal; write {{role: ROLE, does: acknowledge}}",
+        custom_error_message="an expectation names a role, an alarm or a signal; write {{alarm: NAME}}",
     ),
 ]
 
@@ -165,11 +169,10 @@ class TaskStep(StepBase):
 
 
 def _step_tag(value: Any) -> str | None:
-    has = (lambda k: k in value) if isinstance(value, dict) else (lambda k: hasattr(value, k))
-    if has("inject"):
+    if _has(value, "inject"):
         kind = value["inject"] if isinstance(value, dict) else value.inject
         return str(kind) if kind in ("human", "unavailable") else None
-    return next((k for k in ("fault", "task", "expect") if has(k)), None)
+    return next((k for k in ("fault", "task", "expect") if _has(value, k)), None)
 
 
 Step = Annotated[
@@ -240,8 +243,7 @@ class AlarmGuard(Strict):
 
 
 def _guard_tag(value: Any) -> str | None:
-    has = (lambda k: k in value) if isinstance(value, dict) else (lambda k: hasattr(value, k))
-    return next((k for k in ("tolerance", "signal", "alarm") if has(k)), None)
+    return next((k for k in ("tolerance", "signal", "alarm") if _has(value, k)), None)
 
 
 Guard = Annotated[
