@@ -1,1 +1,5 @@
-"""verdict."""
+"""The verdict, pure: tolerances x signals -> intervals, codes, verdicts (definitions D1-D22).
+
+``codes`` validity codes and how verdicts combine; ``states`` what each bucket was; ``bounds`` the interval of time;
+``volume`` the interval of failed transactions; ``judge`` one tolerance judged over one series; ``series`` a CSV file.
+"""
