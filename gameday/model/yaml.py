@@ -1,0 +1,132 @@
+"""YAML, safely: one document, no tags, no aliases, no duplicate keys, with the place of every key path.
+
+Booleans and numbers read as YAML 1.2 has them, so that a key ``on`` stays a word and ``09:30`` is not a number.
+Sequences become tuples. Built on PyYAML's safe C loader.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from gameday.errors import InvalidFiles, Place, Problem
+
+LARGEST = 1_000_000
+DEEPEST = 50
+Path_ = tuple[str | int, ...]
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+_BOOL = (r"^(?:true|false)$", "tf")
+_INT = (r"^[-+]?(?:0|[1-9][0-9]{0,17})$", "-+0123456789")
+_FLOAT = (r"^[-+]?[0-9]{1,18}\.[0-9]{1,18}(?:[eE][-+]?[0-9]{1,3})?$", "-+0123456789")
+_NULL = (r"^(?:null|~|)$", ["n", "~", ""])
+_DATE = (r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "0123456789")
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader is not always built
+    yaml_implicit_resolvers: dict[Any, Any] = {}
+
+
+for _tag, (_pattern, _first) in {
+    "bool": _BOOL, "int": _INT, "float": _FLOAT, "null": _NULL, "timestamp": _DATE
+}.items():  # fmt: skip
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+
+
+class Document:
+    """The value of a YAML file, and where each key path stands."""
+
+    def __init__(self, path: str, first_line: int = 1) -> None:
+        self.path = path
+        self.value: Any = None
+        self.places: dict[Path_, Place] = {}
+        self._offset = first_line - 1
+
+    def place(self, mark: Any) -> Place:
+        """A place in the file, 1-based."""
+        return Place(self.path, mark.line + 1 + self._offset, mark.column + 1)
+
+
+def _stop(code: str, message: str, write: str, place: Place) -> InvalidFiles:
+    return InvalidFiles(Problem(code, message, write, place))
+
+
+def parse(raw: bytes, path: str, first_line: int = 1) -> Document:
+    """Read one YAML document; InvalidFiles with code, place and what to write when it is not acceptable."""
+    document = Document(path, first_line)
+    text = _decode(raw, path)
+    try:
+        loader = _Loader(text)
+        try:
+            _refuse_events(text, document)
+            node = loader.get_single_node()
+            document.value = None if node is None else _build(loader, node, (), document)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        place = document.place(error.problem_mark) if error.problem_mark else Place(path)
+        write = "check indentation, colons and quotes; put text that holds ': ' or '#' in quotes"
+        raise _stop("YAML_MALFORMED", str(error.problem or error.context), write, place) from error
+    return document
+
+
+def _decode(raw: bytes, path: str) -> str:
+    if len(raw) > LARGEST:
+        raise _stop("FILE_TOO_LARGE", f"{len(raw)} bytes", f"at most {LARGEST} bytes; split the file", Place(path))
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise _stop("NOT_UTF8", "the file is not UTF-8 text", "save it as UTF-8", Place(path, line)) from error
+    found = _FORBIDDEN.search(text)
+    if found:
+        line, column = text.count("\n", 0, found.start()) + 1, found.start() - text.rfind("\n", 0, found.start())
+        what = f"an invisible control character (U+{ord(found[0]):04X})"
+        raise _stop("CONTROL_CHARACTER", what, "remove it", Place(path, line, column))
+    return text
+
+
+def _refuse_events(text: str, document: Document) -> None:
+    """Depth, aliases, tags and further documents, seen before anything is built."""
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        place = document.place(event.start_mark)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _stop("YAML_ALIAS", "anchors and aliases are not allowed", "write the value out", place)
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise _stop("YAML_TAG", f"tag {tag} is not allowed", "write the plain value", place)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise _stop("YAML_TOO_DEEP", f"nested deeper than {DEEPEST}", "flatten it", place)
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if documents > 1:
+            raise _stop("YAML_DOCUMENTS", "a second document begins here", "one document a file", place)
+
+
+def _build(loader: Any, node: Any, path: Path_, document: Document) -> Any:
+    document.places.setdefault(path, document.place(node.start_mark))
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(loader, node, path, document)
+    if isinstance(node, yaml.SequenceNode):
+        return tuple(_build(loader, child, (*path, i), document) for i, child in enumerate(node.value))
+    try:
+        return loader.construct_object(node)
+    except ValueError as error:
+        what, place = f"{node.value!r}: {error}", document.place(node.start_mark)
+        raise _stop("BAD_VALUE", what, "a date that exists, like 2026-11-24", place) from error
+
+
+def _mapping(loader: Any, node: Any, path: Path_, document: Document) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        place = document.place(key_node.start_mark)
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise _stop("BAD_KEY", "a key is one word", "write key: value", place)
+        key = str(key_node.value)
+        if key in found:
+            raise _stop("DUPLICATE_KEY", f"{key!r} stands twice", "keep one of them", place)
+        document.places[(*path, key)] = place
+        found[key] = _build(loader, value_node, (*path, key), document)
+    return found
