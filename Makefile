@@ -1,7 +1,7 @@
 VENV ?= .venv
 PY = $(VENV)/bin/python
 
-.PHONY: check test format
+.PHONY: check test format judge
 $(VENV)/ready: pyproject.toml
 	python3 -m venv $(VENV)
 	$(PY) -m pip install -q -e ".[dev]"
@@ -16,3 +16,6 @@ format: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(PY) -m pytest -q
+
+judge: $(VENV)/ready
+	$(VENV)/bin/gameday judge tests/data/judge/within.csv --tolerance tests/data/judge/tolerance.yaml

@@ -1,0 +1,63 @@
+"""The ``gameday`` command: commands in groups, each loaded only when it is called, errors in plain words."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from gameday import __version__
+from gameday.errors import EXIT_INTERNAL, GamedayError
+
+COMMANDS = {
+    "Prepare": {"lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write.")},
+    "Prove": {"judge": ("gameday.cli.judge:judge", "Judge a series of data against an impact tolerance.")},
+}
+_PATHS = {name: path for group in COMMANDS.values() for name, (path, _) in group.items()}
+
+
+class Grouped(click.Group):
+    """A group whose commands are imported when called, and listed under headings."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_PATHS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _PATHS:
+            return None
+        module, attribute = _PATHS[cmd_name].split(":")
+        found: click.Command = getattr(import_module(module), attribute)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, commands in COMMANDS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, says) for name, (_, says) in commands.items()])
+
+
+@click.command(cls=Grouped, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gameday")
+def group() -> None:
+    """Game days whose verdicts can be trusted.
+
+    \b
+    Start here:
+      gameday lint scenarios/pay/service.yaml
+      gameday judge incident.csv --tolerance tolerance.yaml
+    """
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Run the command line; exits with the codes of the table in README.md."""
+    try:
+        group.main(args=args, prog_name="gameday")
+    except GamedayError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001  # the last door: a user gets words and exit 70, not a traceback
+        what = f"gameday failed ({type(error).__name__}: {error})"
+        click.echo(f"{what}. This is our own fault; please report it.", err=True)
+        sys.exit(EXIT_INTERNAL)
