@@ -1,1 +1,1 @@
-"""faults."""
+"""What we break, one provider a file: ``fis``. ``catalogue`` what is known of FIS actions."""
