@@ -1,0 +1,61 @@
+"""How the rehearsal FIS finds targets by tags and filters: through the loopback AWS itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from gameday.rehearsal.fis_engine import ACCOUNT, REGION
+
+Wire = dict[str, Any]
+RESOURCE = {"aws:ec2:instance": "ec2:instance", "aws:lambda:function": "lambda:function", "aws:ec2:subnet": "ec2:subnet",
+            "aws:dynamodb:global-table": "dynamodb:table", "aws:kinesis:stream": "kinesis:stream",
+            "aws:rds:cluster": "rds:cluster", "aws:rds:db": "rds:db", "aws:iam:role": "iam:role",
+            "aws:s3:bucket": "s3"}  # fmt: skip
+
+
+def local_client(service: str, endpoint: str) -> Any:
+    """A boto3 client of the loopback AWS, with nothing of the user's configuration."""
+    import boto3
+    from botocore.config import Config
+
+    os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+    session = boto3.Session("rehearsal", "rehearsal", region_name=REGION)
+    config = Config(inject_host_prefix=False, connect_timeout=2, read_timeout=10, proxies={}, retries={"max_attempts": 1},
+                    s3={"addressing_style": "path"})  # fmt: skip
+    return session.client(service, endpoint_url=endpoint, config=config)
+
+
+def finder(endpoint: str) -> Callable[[Wire], list[str]]:
+    """``find(target)`` for the engine: ARNs of a FIS target given by tags or filters."""
+
+    def find(target: Wire) -> list[str]:
+        kind, tags = target["resourceType"], target.get("resourceTags", {})
+        for condition in target.get("filters", []):
+            if kind != "aws:ec2:instance" or condition["path"] != "State.Name":
+                raise ValueError(f"filter {condition['path']} of {kind} is not served in rehearsal")
+        if kind == "aws:ec2:instance":
+            return _instances(endpoint, tags, target.get("filters", []))
+        if kind not in RESOURCE:
+            raise ValueError(f"targets of {kind} by tags are not served in rehearsal; give resourceArns")
+        client = local_client("resourcegroupstaggingapi", endpoint)
+        given = [{"Key": k, "Values": [v]} for k, v in tags.items()]
+        pages = client.get_paginator("get_resources").paginate(TagFilters=given, ResourceTypeFilters=[RESOURCE[kind]])
+        return [r["ResourceARN"] for p in pages for r in p["ResourceTagMappingList"]]
+
+    return find
+
+
+def _instances(endpoint: str, tags: dict[str, str], filters: list[Wire]) -> list[str]:
+    client = local_client("ec2", endpoint)
+    given = [{"Name": f"tag:{k}", "Values": [v]} for k, v in tags.items()]
+    given += [{"Name": "instance-state-name", "Values": f["values"]} for f in filters]
+    pages = client.get_paginator("describe_instances").paginate(Filters=given)
+    return [
+        f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{i['InstanceId']}"
+        for p in pages
+        for r in p["Reservations"]
+        for i in r["Instances"]
+        if i["State"]["Name"] != "terminated"
+    ]
