@@ -1,0 +1,129 @@
+"""How the rest of gameday reaches the rehearsal: start it, find it, ask it, stop it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gameday.clock import Anchor, ScenarioClock
+from gameday.errors import CouldNotStart, could_not_start
+from gameday.rehearsal.processes import alive
+
+READY_SECONDS = 60.0
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback, whatever the proxies say
+
+
+def state_file(root: Path) -> Path:
+    """Where the daemon of a workspace says that it is ready."""
+    return root / ".gameday" / "rehearsal.json"
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A rehearsal that is up."""
+
+    root: Path
+    pid: int
+    started: int
+    endpoint: str
+    speed: float
+    anchor: Anchor
+    kept: bool
+    pieces: dict[str, Any]
+
+    def clock(self) -> ScenarioClock:
+        """The scenario clock that all its processes share."""
+        return ScenarioClock(self.anchor)
+
+    def ask(self, name: str, wire: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The control API: GET, or POST when there is something to say."""
+        data = None if wire is None else json.dumps(wire).encode()
+        request = urllib.request.Request(f"{self.endpoint}/_gameday/{name}", data)
+        with _OPENER.open(request, timeout=10) as reply:
+            found: dict[str, Any] = json.loads(reply.read())
+        return found
+
+    def disturbed(self, since: int) -> tuple[list[tuple[int, int]], int]:
+        """Windows that the machine disturbed since then, and the largest lag."""
+        found = self.ask(f"disturbed?since={since}")
+        return [(a, b) for a, b in found["windows"]], found["lag_ms"]
+
+    def status(self) -> dict[str, Any]:
+        """What it says of itself."""
+        return self.ask("status")
+
+    def down(self) -> None:
+        """Stop it, and wait until it is gone."""
+        with suppress(OSError):
+            self.ask("stop", {})
+        until = time.monotonic() + 15
+        while alive(self.pid, self.started) and time.monotonic() < until:
+            time.sleep(0.05)
+        if alive(self.pid, self.started):
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, 9)
+
+
+def attach(root: Path) -> Rehearsal | None:
+    """The rehearsal that is up in a workspace, if any."""
+    try:
+        held = json.loads(state_file(root).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not alive(held["pid"], held["started"]):
+        return None
+    return Rehearsal(root, held["pid"], held["started"], held["endpoint"], held["speed"], Anchor(**held["anchor"]),
+                     held["kept"], held["pieces"])  # fmt: skip
+
+
+def up(root: Path, speed: float, kept: bool, workload_content: Any = None) -> Rehearsal:
+    """Start a daemon and wait until it is ready. ``workload_content`` is ``(workload, service)``, or None for AWS
+    alone. One that is already up is used when its speed is the same."""
+    found = attach(root)
+    if found:
+        if found.speed != speed:
+            raise could_not_start("REHEARSAL_SPEED", f"A rehearsal is already up at speed {found.speed:g}",
+                                  "gameday rehearsal down")  # fmt: skip
+        return found
+    folder = state_file(root).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "rehearsal.log"
+    command = [sys.executable, "-m", "gameday.rehearsal.daemon", "--state", str(state_file(root)),
+               "--workspace", str(root), "--speed", str(speed)]  # fmt: skip
+    command += [] if kept else ["--owner", str(os.getpid())]
+    command += [] if workload_content else ["--no-workload"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True)
+    assert process.stdin
+    with suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(pickle.dumps(workload_content))
+    return _ready(root, process, log)
+
+
+def _ready(root: Path, process: subprocess.Popen[bytes], log: Path) -> Rehearsal:
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        found = attach(root)
+        if found and found.pid == process.pid:
+            process.returncode = 0  # it is no longer ours to wait for: it may outlive us
+            return found
+        time.sleep(0.05)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    raise _failed(log)
+
+
+def _failed(log: Path) -> CouldNotStart:
+    said = log.read_text("utf-8", "replace").strip().splitlines()[-3:]
+    return could_not_start("REHEARSAL_NOT_READY", "The rehearsal did not become ready: " + " | ".join(said),
+                           f"see {log.name}, or give another --speed")  # fmt: skip
