@@ -10,6 +10,7 @@ $(VENV)/ready: pyproject.toml
 check: $(VENV)/ready
 	$(PY) -m ruff check gameday tests
 	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
 
 format: $(VENV)/ready
 	$(PY) -m ruff format gameday tests

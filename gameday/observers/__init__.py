@@ -1,1 +1,1 @@
-"""observers."""
+"""What we watch, one source a file: ``cloudwatch``."""

@@ -1,0 +1,141 @@
+"""CloudWatch metrics, expressions and alarms: all due signals in as few requests as CloudWatch allows.
+
+GetMetricData takes 500 queries a call (CloudWatch API reference); DescribeAlarms 100 names. A source that cannot be
+read raises: that is a gap, never a zero. A datapoint that is not there is not there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from gameday.aws import Aws
+from gameday.clock import to_datetime
+from gameday.model.observer import ExpressionQuery, MetricQuery
+from gameday.plan import Signal
+from gameday.protocols import Sample, Window
+
+QUERIES_A_CALL = 500
+ALARMS_A_CALL = 100
+LARGEST_PAGES = 200
+ALARM = "cloudwatch.alarm"
+_VALUES = {"ALARM": 1.0, "OK": 0.0}
+T = TypeVar("T")
+
+
+class Unreadable(RuntimeError):
+    """CloudWatch answered, and not with all that was asked."""
+
+
+def queries(index: int, signal: Signal) -> list[dict[str, Any]]:
+    """The MetricDataQueries of one signal; only ``q<index>`` is returned."""
+    period = signal.period_ms // 1000
+    if signal.source == "cloudwatch.metric":
+        stat = _stat(MetricQuery.model_validate(signal.query), period)
+        return [{"Id": f"q{index}", "MetricStat": stat, "ReturnData": True}]
+    query = ExpressionQuery.model_validate(signal.query)
+    names = {name: f"q{index}_{name}" for name in query.metrics}
+    parts = [
+        {"Id": names[name], "MetricStat": _stat(metric, period), "ReturnData": False}
+        for name, metric in query.metrics.items()
+    ]
+    expression = rename(query.expression, names)
+    return [*parts, {"Id": f"q{index}", "Expression": expression, "Period": period, "ReturnData": True}]
+
+
+def rename(expression: str, names: Mapping[str, str]) -> str:
+    """The expression with its metric ids replaced, as whole words."""
+    return re.sub(r"[A-Za-z_][A-Za-z0-9_]*", lambda word: names.get(word[0], word[0]), expression)
+
+
+def _stat(query: MetricQuery, period: int) -> dict[str, Any]:
+    dimensions = [{"Name": name, "Value": value} for name, value in query.dimensions.items()]
+    metric = {"Namespace": query.namespace, "MetricName": query.metric, "Dimensions": dimensions}
+    return {"Metric": metric, "Period": period, "Stat": query.statistic}
+
+
+def batches(groups: Sequence[Sequence[T]], size: int) -> Iterator[list[T]]:
+    """Groups joined into lists of at most ``size``, no group torn apart."""
+    batch: list[T] = []
+    for group in groups:
+        if batch and len(batch) + len(group) > size:
+            yield batch
+            batch = []
+        batch += group
+    if batch:
+        yield batch
+
+
+class CloudWatchObserver:
+    """The observer of the ``cloudwatch.*`` sources."""
+
+    name = "cloudwatch"
+    sources = frozenset({"cloudwatch.metric", "cloudwatch.expression", ALARM})
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def sample(self, signals: Sequence[Signal], window: Window) -> Mapping[str, Sequence[Sample]]:
+        """All datapoints in the window. Raises botocore's errors, and Unreadable for a partial answer."""
+        found: dict[str, Sequence[Sample]] = {}
+        metrics = [s for s in signals if s.source != ALARM]
+        if metrics:
+            found |= self._metrics(metrics, window)
+        alarms = [s for s in signals if s.source == ALARM]
+        if alarms:
+            found |= self._alarms(alarms)
+        return found
+
+    def _metrics(self, signals: Sequence[Signal], window: Window) -> dict[str, list[Sample]]:
+        found: dict[str, list[Sample]] = {signal.id: [] for signal in signals}
+        groups = [queries(index, signal) for index, signal in enumerate(signals)]
+        for batch in batches(groups, QUERIES_A_CALL):
+            for index, samples in self._read(batch, window).items():
+                signal = signals[index]
+                found[signal.id] += [s for s in samples if window.start_ms <= s.start_ms < window.end_ms]
+        return found
+
+    def _read(self, batch: list[dict[str, Any]], window: Window) -> dict[int, list[Sample]]:
+        request = {
+            "MetricDataQueries": batch,
+            "StartTime": to_datetime(window.start_ms),
+            "EndTime": to_datetime(window.end_ms),
+            "ScanBy": "TimestampAscending",
+        }
+        found: dict[int, list[Sample]] = defaultdict(list)
+        for _ in range(LARGEST_PAGES):
+            page = self._aws.client("cloudwatch").get_metric_data(**request)
+            for result in page["MetricDataResults"]:
+                found[int(result["Id"][1:])] += _samples(result, bool(page.get("NextToken")))
+            if not page.get("NextToken"):
+                return found
+            request["NextToken"] = page["NextToken"]
+        raise Unreadable(f"GetMetricData did not end after {LARGEST_PAGES} pages")
+
+    def _alarms(self, signals: Sequence[Signal]) -> dict[str, list[Sample]]:
+        names = sorted({str(signal.query["alarm"]) for signal in signals})
+        states: dict[str, Sample] = {}
+        for start in range(0, len(names), ALARMS_A_CALL):
+            answer = self._aws.client("cloudwatch").describe_alarms(
+                AlarmNames=names[start : start + ALARMS_A_CALL],
+                AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+                MaxRecords=ALARMS_A_CALL,
+            )
+            for alarm in [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]:
+                states[alarm["AlarmName"]] = _alarm(alarm)
+        return {s.id: [states[s.query["alarm"]]] if s.query["alarm"] in states else [] for s in signals}
+
+
+def _samples(result: Any, more: bool) -> list[Sample]:
+    status = result.get("StatusCode", "Complete")
+    if status not in ("Complete", "PartialData") or (status == "PartialData" and not more):
+        raise Unreadable(f"GetMetricData {result['Id']}: {status}")
+    pairs = zip(result["Timestamps"], result["Values"], strict=True)
+    return [Sample(round(stamp.timestamp() * 1000), float(value)) for stamp, value in pairs]
+
+
+def _alarm(alarm: Any) -> Sample:
+    since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
+    return Sample(round(since.timestamp() * 1000), _VALUES.get(alarm["StateValue"]))
