@@ -96,7 +96,12 @@ class Alarms:
         _check(settings)
         with self.lock:
             now, old = self.clock.now(), self.found.get(name)
-            kept = {"ActionsEnabled": True, "OKActions": [], "AlarmActions": [], "InsufficientDataActions": []} | settings
+            kept = {
+                "ActionsEnabled": True,
+                "OKActions": [],
+                "AlarmActions": [],
+                "InsufficientDataActions": [],
+            } | settings
             if old:
                 old.settings, old.made_ms = kept, now
             else:

@@ -249,6 +249,10 @@ class AwsApp:
             body = b"".join(self.moto()(asked.environ, start_response))
         except NotImplementedError as error:
             raise _not_implemented(asked) from error
+        except AttributeError as error:  # moto has no backend at all for this service
+            if self.moto().get_backend_for_host(f"{asked.service}.{asked.region}.amazonaws.com"):
+                raise
+            raise _not_implemented(asked) from error
         kind = dict((k.lower(), v) for k, v in held[1]).get("content-type", "")
         if held[0] >= 400 and kind.startswith("text/html") and b"<html" in body[:200].lower():
             raise _not_implemented(asked)

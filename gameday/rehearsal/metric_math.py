@@ -11,7 +11,9 @@ from gameday.rehearsal.metric_store import AwsError
 
 Series = dict[int, float]
 Value = float | Series | list[Series] | str
-TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?)|([A-Za-z_]\w*)|(\"[^\"]*\"|'[^']*')|(&&|\|\||[<>=!]=|[-+*/^()<>,\[\]]))")
+TOKEN = re.compile(
+    r"\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?)|([A-Za-z_]\w*)|(\"[^\"]*\"|'[^']*')|(&&|\|\||[<>=!]=|[-+*/^()<>,\[\]]))"
+)
 BINARY: dict[str, Callable[[float, float], float]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -145,8 +147,12 @@ class Evaluator:
         if name in FOLDS:
             return fold(name, arguments)
         known: dict[str, Callable[..., Value]] = {
-            "IF": choose, "FILL": self._fill, "METRICS": self._metrics, "ABS": absolute,
-            "RATE": self._rate, "DIFF": difference,
+            "IF": choose,
+            "FILL": self._fill,
+            "METRICS": self._metrics,
+            "ABS": absolute,
+            "RATE": self._rate,
+            "DIFF": difference,
         }
         if name not in known:
             raise refuse(f"function {name} is not supported in rehearsal; supported: {', '.join([*known, *FOLDS])}")
