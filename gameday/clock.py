@@ -19,7 +19,10 @@ Ms = int
 class Clock(Protocol):
     """Something that says what time it is in the scenario, and waits in it."""
 
-    speed: float
+    @property
+    def speed(self) -> float:
+        """Scenario milliseconds in a wall millisecond."""
+        ...
 
     def now(self) -> Ms:
         """Scenario time in UTC milliseconds."""
@@ -80,6 +83,7 @@ class VirtualClock:
 
     def __init__(self, now: Ms = 1_700_000_000_000, speed: float = 1.0) -> None:
         self._now = now
+        self._start = now
         self.speed = speed
         self.slept: list[Ms] = []
 
@@ -87,7 +91,7 @@ class VirtualClock:
         return self._now
 
     def wall(self) -> Ms:
-        return self._now
+        return self._start + round((self._now - self._start) / self.speed)
 
     def sleep(self, ms: Ms) -> None:
         self.slept.append(ms)

@@ -92,7 +92,7 @@ class Asked:
         if target:
             return str(target.rpartition(".")[2])
         if "form-urlencoded" in self.environ.get("CONTENT_TYPE", ""):
-            return parse_qs(self.body.decode()).get("Action", ["?"])[0]
+            return str(parse_qs(self.body.decode()).get("Action", ["?"])[0])
         name, self.parameters = route(self.service, self.method, self.path)
         return name
 

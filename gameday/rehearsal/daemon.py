@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 from typing import Any
 
 from gameday.clock import Anchor, ScenarioClock
@@ -90,7 +90,7 @@ class Daemon:
 
     def stop(self, wire: dict[str, Any]) -> dict[str, Any]:
         """End soon, after this answer has gone out."""
-        Thread(target=lambda: (time.sleep(0.05), self.ended.set()), daemon=True).start()
+        Timer(0.05, self.ended.set).start()
         return {"stopping": True}
 
     def run(self) -> None:
@@ -122,7 +122,7 @@ class Daemon:
         from moto.backends import get_backend
 
         with suppress(Exception):  # a service that cannot be imported is refused when it is called
-            get_backend(service)  # type: ignore[arg-type, call-overload]
+            get_backend(service)  # type: ignore[call-overload]
 
     def _start_workload(self) -> None:
         if self.options.no_workload:

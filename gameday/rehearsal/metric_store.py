@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 
@@ -81,7 +81,7 @@ def statistic(name: str, data: Sequence[Datum]) -> float | None:
     count = sum(d.count for d in data)
     if not data or count <= 0:
         return None
-    plain = {
+    plain: dict[str, Callable[[], float]] = {
         "Sum": lambda: sum(d.total for d in data),
         "Average": lambda: sum(d.total for d in data) / count,
         "Minimum": lambda: min(d.low for d in data),

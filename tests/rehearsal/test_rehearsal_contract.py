@@ -141,9 +141,9 @@ def test_stock_services_still_answer(up: client.Rehearsal) -> None:
     ec2 = local_client("ec2", up.endpoint)
     assert ec2.describe_instances()["Reservations"] == []
     local_client("s3", up.endpoint).create_bucket(
-        Bucket="b", CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
+        Bucket="bucket-one", CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
     )
-    assert local_client("s3", up.endpoint).list_buckets()["Buckets"][0]["Name"] == "b"
+    assert local_client("s3", up.endpoint).list_buckets()["Buckets"][0]["Name"] == "bucket-one"
 
 
 def test_the_gate_throttles_drops_and_counts(up: client.Rehearsal) -> None:
