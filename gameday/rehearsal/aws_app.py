@@ -122,8 +122,9 @@ def answer(status: int, body: Any, kind: str = "application/json") -> Reply:
 def refusal(asked: Asked, error: AwsError) -> Reply:
     """An error as the service's protocol words it."""
     if "json" in asked.protocol:
+        fault = "Sender" if error.status < 500 else "Receiver"
         headers = [("Content-Type", JSON_TYPE), ("x-amzn-ErrorType", error.code),
-                   ("x-amzn-query-error", f"{error.code};{'Sender' if error.status < 500 else 'Receiver'}")]  # fmt: skip
+                   ("x-amzn-query-error", f"{error.code};{fault}")]  # fmt: skip
         body = json.dumps({"__type": error.code, "message": error.message}).encode()
         return error.status, headers, body
     inner = f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message></Error>"

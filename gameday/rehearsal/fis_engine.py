@@ -299,6 +299,10 @@ class FisEngine:
         for parameter in set(given) - {*entry["required"], *entry["optional"]}:
             raise invalid(f"Action {name}: {action_id} takes no parameter {parameter!r}.")
         _check_durations(given)
+        self._validate_links(name, action, targets, actions)
+
+    def _validate_links(self, name: str, action: Wire, targets: Wire, actions: Wire) -> None:
+        entry = self.known[action["actionId"]]
         if set(action.get("targets", {})) != set(entry["targets"]):
             raise invalid(f"Action {name}: targets must be {sorted(entry['targets'])}.")
         for key, target in action.get("targets", {}).items():

@@ -9,7 +9,8 @@ from typing import Any
 from gameday.rehearsal.fis_engine import ACCOUNT, REGION
 
 Wire = dict[str, Any]
-RESOURCE = {"aws:ec2:instance": "ec2:instance", "aws:lambda:function": "lambda:function", "aws:ec2:subnet": "ec2:subnet",
+RESOURCE = {"aws:ec2:instance": "ec2:instance", "aws:lambda:function": "lambda:function",
+            "aws:ec2:subnet": "ec2:subnet",
             "aws:dynamodb:global-table": "dynamodb:table", "aws:kinesis:stream": "kinesis:stream",
             "aws:rds:cluster": "rds:cluster", "aws:rds:db": "rds:db", "aws:iam:role": "iam:role",
             "aws:s3:bucket": "s3"}  # fmt: skip
@@ -22,8 +23,9 @@ def local_client(service: str, endpoint: str) -> Any:
 
     os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
     session = boto3.Session("rehearsal", "rehearsal", region_name=REGION)
-    config = Config(inject_host_prefix=False, connect_timeout=2, read_timeout=10, proxies={}, retries={"max_attempts": 1},
-                    s3={"addressing_style": "path"})  # fmt: skip
+    config = Config(inject_host_prefix=False, connect_timeout=2, read_timeout=10,
+                    proxies={"http": "", "https": ""},  # none; an empty mapping would ask the environment
+                    retries={"max_attempts": 1}, s3={"addressing_style": "path"})  # fmt: skip
     return session.client(service, endpoint_url=endpoint, config=config)
 
 
