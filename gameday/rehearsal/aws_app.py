@@ -78,7 +78,7 @@ class Asked:
         self.region, self.service = (match[1], match[2]) if match else ("", "s3")
         self.method = environ["REQUEST_METHOD"]
         raw = environ.get("REQUEST_URI") or environ.get("RAW_URI") or environ.get("PATH_INFO", "/")
-        self.path = raw.partition("?")[0]
+        self.path = re.sub(r"^https?://[^/?]+", "", raw).partition("?")[0] or "/"  # absolute-form is HTTP too
         length = int(environ.get("CONTENT_LENGTH") or 0)
         self.body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(self.body)
@@ -110,7 +110,7 @@ class Asked:
             found = json.loads(self.body or b"{}")
         except ValueError as error:
             raise AwsError("SerializationException", "The body is not JSON.") from error
-        query = {k: v[0] for k, v in parse_qs(self.environ.get("QUERY_STRING", "")).items()}
+        query: Wire = {k: v if k == "tagKeys" else v[0] for k, v in parse_qs(self.environ.get("QUERY_STRING", "")).items()}
         return dict(found) | query | self.parameters
 
 
@@ -334,7 +334,7 @@ class FisApi:
 
     def _untag(self, wire: Wire) -> Wire:
         tags = self.engine.tags_of(wire["resourceArn"])
-        for key in [wire["tagKeys"]] if "tagKeys" in wire else list(tags):
+        for key in wire.get("tagKeys", []):
             tags.pop(key, None)
         return {}
 

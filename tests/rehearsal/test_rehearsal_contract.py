@@ -122,6 +122,9 @@ def test_fis_ids_tags_and_refusals_look_real(up: client.Rehearsal) -> None:
     template = fis.create_experiment_template(**arguments)["experimentTemplate"]
     assert template["id"].startswith("EXT")
     assert fis.list_tags_for_resource(resourceArn=template["arn"])["tags"] == {"gameday:run": "r"}
+    fis.tag_resource(resourceArn=template["arn"], tags={"a": "1", "b": "2"})
+    fis.untag_resource(resourceArn=template["arn"], tagKeys=["a", "b"])
+    assert fis.list_tags_for_resource(resourceArn=template["arn"])["tags"] == {"gameday:run": "r"}
     experiment = fis.start_experiment(experimentTemplateId=template["id"], clientToken="c2")["experiment"]
     assert experiment["id"].startswith("EXP")
     fis.stop_experiment(id=experiment["id"])
