@@ -78,7 +78,8 @@ class Asked:
         self.region, self.service = (match[1], match[2]) if match else ("", "s3")
         self.method = environ["REQUEST_METHOD"]
         raw = environ.get("REQUEST_URI") or environ.get("RAW_URI") or environ.get("PATH_INFO", "/")
-        self.path = re.sub(r"^https?://[^/?]+", "", raw).partition("?")[0] or "/"  # absolute-form is HTTP too
+        # absolute-form, which a client behind a proxy setting sends, is HTTP too
+        self.path = re.sub(r"^https?://[^/?]+", "", raw).partition("?")[0] or "/"
         length = int(environ.get("CONTENT_LENGTH") or 0)
         self.body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(self.body)
