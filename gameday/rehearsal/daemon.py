@@ -6,7 +6,6 @@ import argparse
 import json
 import logging
 import os
-import pickle
 import signal
 import sys
 import time
@@ -16,6 +15,8 @@ from threading import Event, Thread, Timer
 from typing import Any
 
 from gameday.clock import Anchor, ScenarioClock
+from gameday.model.service import Service
+from gameday.model.workload import Workload
 from gameday.rehearsal.aws_app import AwsApp
 from gameday.rehearsal.cloudwatch_api import CloudWatch
 from gameday.rehearsal.fis_engine import FisEngine
@@ -129,7 +130,8 @@ class Daemon:
             return
         from gameday.rehearsal.workload import WorkloadRunner
 
-        workload, service = pickle.load(sys.stdin.buffer)  # our own parent wrote it
+        workload = Workload.model_validate_json(sys.stdin.buffer.readline())
+        service = Service.model_validate_json(sys.stdin.buffer.readline())
         self.runner = WorkloadRunner(workload, service, self.anchor, self.endpoint, workload.load.seed)
         self.runner.start()
         self.engine.actuators.update(self.runner.actuators())
