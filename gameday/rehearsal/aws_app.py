@@ -111,7 +111,8 @@ class Asked:
             found = json.loads(self.body or b"{}")
         except ValueError as error:
             raise AwsError("SerializationException", "The body is not JSON.") from error
-        query: Wire = {k: v if k == "tagKeys" else v[0] for k, v in parse_qs(self.environ.get("QUERY_STRING", "")).items()}
+        asked = parse_qs(self.environ.get("QUERY_STRING", ""))
+        query: Wire = {k: v if k == "tagKeys" else v[0] for k, v in asked.items()}
         return dict(found) | query | self.parameters
 
 
