@@ -12,7 +12,10 @@ from gameday import __version__
 from gameday.errors import EXIT_INTERNAL, GamedayError
 
 COMMANDS = {
-    "Prepare": {"lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write.")},
+    "Prepare": {
+        "lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write."),
+        "rehearsal": ("gameday.cli.rehearsal:rehearsal", "A stand-in for AWS on loopback: up, status, down."),
+    },
     "Prove": {"judge": ("gameday.cli.judge:judge", "Judge a series of data against an impact tolerance.")},
 }
 _PATHS = {name: path for group in COMMANDS.values() for name, (path, _) in group.items()}
