@@ -1,4 +1,4 @@
-"""Our adapters against the loopback AWS, through real HTTP and a real process: injected, watched, undone, nothing left."""
+"""Our adapters against the loopback AWS, over real HTTP: injected, watched, undone, nothing left."""
 
 from collections.abc import Iterator
 from pathlib import Path
