@@ -23,6 +23,7 @@ fault.not_gone      step, witness, resources
 prompt.delivered    prompt, step, to, says, via, expects: acknowledge | answer | perform | none, number (runbook step)
 prompt.acknowledged prompt, step, role        ``who`` is the role or person's role that did it
 task.step_done      step, number, after_ms
+task.step_called    step, number, ok, said      the call of a runbook step's block was made
 task.step_checked   step, number, ok, said
 role.unavailable    role, until_ms
 role.available      role
@@ -39,7 +40,9 @@ abort.asked         why
 note                text
 command.refused     command, why
 undo.started        why      undo.done step, resource     undo.failed step, error, resources
-run.ended           status: completed | aborted | failed
+run.ended           status: completed | aborted | failed, why
+
+An event that answers a command from the inbox holds the command's id as ``command``; ids are applied once.
 """
 
 from __future__ import annotations

@@ -1,0 +1,367 @@
+"""The state of a run: the fold of its journal. Pure; with plan and clock it is all that ``decide`` looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gameday.clock import Ms
+from gameday.journal.events import Event
+
+
+@dataclass
+class StepState:
+    """Where one step of the timeline stands; ``status`` is pending, running or ended."""
+
+    status: str = "pending"
+    started_ms: Ms | None = None
+    ended_ms: Ms | None = None
+    result: str | None = None
+    why: str | None = None
+
+
+@dataclass
+class FaultState:
+    """What is known of one injected fault; None = not seen yet."""
+
+    token: str
+    requested_ms: Ms
+    trace: dict[str, str] = field(default_factory=dict)
+    targets: dict[str, list[str]] = field(default_factory=dict)
+    accepted_ms: Ms | None = None
+    effective_ms: Ms | None = None
+    t0_ms: Ms | None = None
+    witness: str | None = None
+    not_effective: bool = False
+    witness_read: bool | None = None
+    stop_requested_ms: Ms | None = None
+    stop_why: str | None = None
+    ended_ms: Ms | None = None
+    status: str | None = None
+    clean: bool = False
+    gone_ms: Ms | None = None
+    not_gone: bool = False
+
+
+@dataclass
+class PromptState:
+    """Something that was put before a person."""
+
+    id: str
+    step: str
+    to: str
+    expects: str
+    number: int | None
+    says: str
+    delivered_ms: Ms
+    done_ms: Ms | None = None
+    done_by: str | None = None
+
+
+@dataclass
+class State:
+    """Everything that is known of a run. Build it with :func:`fold`, go on with :meth:`apply`."""
+
+    run: str | None = None
+    environment: str | None = None
+    speed: float = 1.0
+    service: str | None = None
+    scenario: str | None = None
+    digest: str | None = None
+    phase: str | None = None
+    phase_ms: dict[str, Ms] = field(default_factory=dict)
+    t_go: Ms | None = None
+    go_by: str | None = None
+    t0: Ms | None = None
+    epoch: int = 0
+    seq: int = 0
+    ended_status: str | None = None
+    held_since: Ms | None = None
+    held_ms: Ms = 0
+    holds: list[tuple[Ms, Ms]] = field(default_factory=list)
+    abort: str | None = None
+    steps: dict[str, StepState] = field(default_factory=dict)
+    faults: dict[str, FaultState] = field(default_factory=dict)
+    prompts: dict[str, PromptState] = field(default_factory=dict)
+    tasks: dict[str, dict[int, Ms]] = field(default_factory=dict)
+    called: dict[tuple[str, int], Ms] = field(default_factory=dict)
+    checked: dict[tuple[str, int], bool] = field(default_factory=dict)
+    unavailable: dict[str, Ms] = field(default_factory=dict)
+    away_since: dict[str, Ms] = field(default_factory=dict)
+    signals: dict[str, dict[Ms, float | None]] = field(default_factory=dict)
+    alarms: dict[str, list[tuple[Ms, str]]] = field(default_factory=dict)
+    disturbed: list[tuple[Ms, Ms]] = field(default_factory=list)
+    lag_ms: Ms = 0
+    clock_steps: list[Ms] = field(default_factory=list)
+    guards_fired: list[str] = field(default_factory=list)
+    skips: set[str] = field(default_factory=set)
+    notes: list[tuple[Ms, str, str]] = field(default_factory=list)
+    commands: set[str] = field(default_factory=set)
+    undo_failed: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def apply(self, event: Event) -> None:
+        """Take one more event in. Unknown types change nothing: an old reader can fold a newer journal."""
+        self.seq, self.epoch = event.seq, event.epoch
+        if isinstance(command := event.what.get("command"), str):
+            self.commands.add(command)
+        if handler := _HANDLERS.get(event.type):
+            handler(self, event)
+
+    def step(self, ident: str) -> StepState:
+        """The state of a step; pending when nothing was heard of it."""
+        return self.steps.get(ident) or StepState()
+
+    def timeline_at(self, ms: Ms) -> Ms:
+        """Offset from the go at this instant; it stands still while held. Negative before the go."""
+        if self.t_go is None:
+            return -1
+        spans = [*self.holds, (self.held_since, ms)] if self.held_since is not None else self.holds
+        held = sum(max(0, min(to, ms) - max(since, self.t_go)) for since, to in spans)
+        return ms - self.t_go - held
+
+    def away(self, role: str, now: Ms) -> bool:
+        """Whether somebody in this role is unavailable now."""
+        return self.unavailable.get(role, 0) > now
+
+
+def fold(events: Iterable[Event]) -> State:
+    """The state after these events."""
+    state = State()
+    for event in events:
+        state.apply(event)
+    return state
+
+
+Handler = Callable[[State, Event], None]
+_HANDLERS: dict[str, Handler] = {}
+
+
+def _on(*types: str) -> Callable[[Handler], Handler]:
+    def register(handler: Handler) -> Handler:
+        _HANDLERS.update(dict.fromkeys(types, handler))
+        return handler
+
+    return register
+
+
+@_on("run.opened")
+def _opened(state: State, event: Event) -> None:
+    what = event.what
+    state.run, state.environment = what["run"], what["environment"]
+    state.speed, state.service, state.scenario = float(what["speed"]), what["service"], what["scenario"]
+
+
+@_on("plan.registered")
+def _registered(state: State, event: Event) -> None:
+    state.digest = event.what["digest"]
+
+
+@_on("go")
+def _go(state: State, event: Event) -> None:
+    state.go_by = event.who
+
+
+@_on("phase.entered")
+def _phase(state: State, event: Event) -> None:
+    state.phase = event.what["phase"]
+    state.phase_ms.setdefault(event.what["phase"], event.at)
+
+
+@_on("timeline.started")
+def _timeline(state: State, event: Event) -> None:
+    state.t_go = event.what["t_go_ms"]
+
+
+@_on("step.started")
+def _step_started(state: State, event: Event) -> None:
+    state.steps[event.what["step"]] = StepState("running", event.at)
+
+
+@_on("step.ended")
+def _step_ended(state: State, event: Event) -> None:
+    step = state.steps.setdefault(event.what["step"], StepState())
+    step.status, step.ended_ms = "ended", event.at
+    step.result, step.why = event.what["result"], event.what.get("why")
+
+
+@_on("fault.requested")
+def _fault_requested(state: State, event: Event) -> None:
+    state.faults[event.what["step"]] = FaultState(event.what["token"], event.at)
+
+
+def _with_fault(change: Callable[[FaultState, Event], None]) -> Handler:
+    def handler(state: State, event: Event) -> None:
+        if fault := state.faults.get(event.what["step"]):
+            change(fault, event)
+
+    return handler
+
+
+def _accepted(fault: FaultState, event: Event) -> None:
+    fault.accepted_ms, fault.trace = event.at, dict(event.what.get("trace", {}))
+
+
+def _targets(fault: FaultState, event: Event) -> None:
+    fault.targets = {key: list(arns) for key, arns in event.what["targets"].items()}
+
+
+def _not_effective(fault: FaultState, event: Event) -> None:
+    fault.not_effective, fault.witness_read = True, bool(event.what.get("read"))
+
+
+def _stop_requested(fault: FaultState, event: Event) -> None:
+    if fault.stop_requested_ms is None:
+        fault.stop_requested_ms, fault.stop_why = event.at, event.what.get("why")
+
+
+def _fault_ended(fault: FaultState, event: Event) -> None:
+    if fault.ended_ms is None:
+        fault.ended_ms, fault.status = event.at, event.what.get("status")
+
+
+def _fault_gone(fault: FaultState, event: Event) -> None:
+    fault.gone_ms = event.at
+
+
+def _fault_not_gone(fault: FaultState, _event: Event) -> None:
+    fault.not_gone = True
+
+
+def _undo_done(fault: FaultState, _event: Event) -> None:
+    fault.clean = True
+
+
+for _type, _change in {
+    "fault.accepted": _accepted,
+    "fault.targets": _targets,
+    "fault.not_effective": _not_effective,
+    "fault.stop_requested": _stop_requested,
+    "fault.ended": _fault_ended,
+    "fault.gone": _fault_gone,
+    "fault.not_gone": _fault_not_gone,
+    "undo.done": _undo_done,
+}.items():
+    _HANDLERS[_type] = _with_fault(_change)
+
+
+@_on("fault.effective")
+def _effective(state: State, event: Event) -> None:
+    if fault := state.faults.get(event.what["step"]):
+        t0 = event.what["t0_ms"]
+        fault.effective_ms, fault.t0_ms, fault.witness = event.at, t0, event.what.get("witness")
+        fault.witness_read = True
+        state.t0 = t0 if state.t0 is None else min(state.t0, t0)
+
+
+@_on("prompt.delivered")
+def _delivered(state: State, event: Event) -> None:
+    w = event.what
+    state.prompts[w["prompt"]] = PromptState(
+        w["prompt"], w["step"], w["to"], w["expects"], w.get("number"), w["says"], event.at
+    )
+
+
+@_on("prompt.acknowledged")
+def _acknowledged(state: State, event: Event) -> None:
+    prompt = state.prompts.get(event.what["prompt"])
+    if prompt and prompt.done_ms is None:
+        prompt.done_ms, prompt.done_by = event.at, event.what.get("role") or event.who
+
+
+@_on("task.step_done")
+def _task_done(state: State, event: Event) -> None:
+    state.tasks.setdefault(event.what["step"], {})[event.what["number"]] = event.at
+
+
+@_on("task.step_called")
+def _task_called(state: State, event: Event) -> None:
+    if event.what["ok"]:
+        state.called[event.what["step"], event.what["number"]] = event.at
+
+
+@_on("task.step_checked")
+def _task_checked(state: State, event: Event) -> None:
+    state.checked[event.what["step"], event.what["number"]] = bool(event.what["ok"])
+
+
+@_on("role.unavailable")
+def _unavailable(state: State, event: Event) -> None:
+    state.unavailable[event.what["role"]] = event.what["until_ms"]
+    state.away_since[event.what["role"]] = event.at
+
+
+@_on("role.available")
+def _available(state: State, event: Event) -> None:
+    role = event.what["role"]
+    state.unavailable[role] = min(state.unavailable.get(role, event.at), event.at)
+
+
+@_on("signals.sampled")
+def _sampled(state: State, event: Event) -> None:
+    for signal, values in event.what["values"].items():
+        series = state.signals.setdefault(signal, {})
+        series.update({start: value for start, value in values})
+
+
+@_on("alarm.changed")
+def _alarm(state: State, event: Event) -> None:
+    state.alarms.setdefault(event.what["signal"], []).append((event.what["since_ms"], event.what["state"]))
+
+
+@_on("rehearsal.disturbed")
+def _disturbed(state: State, event: Event) -> None:
+    window = (event.what["from_ms"], event.what["to_ms"])
+    if window[1] > window[0]:
+        state.disturbed.append(window)
+    state.lag_ms = max(state.lag_ms, event.what.get("lag_ms", 0))
+
+
+@_on("clock.stepped")
+def _clock_stepped(state: State, event: Event) -> None:
+    state.clock_steps.append(event.what["by_ms"])
+
+
+@_on("guard.fired", "guard.unreadable")
+def _guard(state: State, event: Event) -> None:
+    state.guards_fired.append(event.what["guard"])
+
+
+@_on("hold.started")
+def _hold(state: State, event: Event) -> None:
+    if state.held_since is None:
+        state.held_since = event.at
+
+
+@_on("hold.ended")
+def _resume(state: State, event: Event) -> None:
+    if state.held_since is not None:
+        state.holds.append((state.held_since, event.at))
+        since = state.held_since if state.t_go is None else max(state.held_since, state.t_go)
+        state.held_ms += 0 if state.t_go is None else max(0, event.at - since)
+        state.held_since = None
+
+
+@_on("step.skip_asked")
+def _skip(state: State, event: Event) -> None:
+    state.skips.add(event.what["step"])
+
+
+@_on("abort.asked")
+def _abort(state: State, event: Event) -> None:
+    state.abort = state.abort or event.what.get("why") or "asked"
+
+
+@_on("note")
+def _note(state: State, event: Event) -> None:
+    state.notes.append((event.at, event.who, event.what["text"]))
+
+
+@_on("undo.failed")
+def _undo_failed(state: State, event: Event) -> None:
+    state.undo_failed[event.what["step"]] = dict(event.what)
+
+
+@_on("run.ended")
+def _ended(state: State, event: Event) -> None:
+    state.ended_status = event.what["status"]
