@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._one_at_a_time = threading.Lock()  # faults start in threads, and each notes what it learns
         kept = b"".join(json.dumps(line).encode() + b"\n" for line in _lines(path))
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._end = len(path.read_bytes().rstrip(b"\0").rpartition(b"\n")[0]) + 1 if kept else 0
@@ -87,12 +89,13 @@ class Ledger:
 
     def _write(self, record: dict[str, Any]) -> None:
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-        at = self._end
-        while line:
-            done = os.pwrite(self._file, line, at)
-            line, at = line[done:], at + done
-        os.fsync(self._file)
-        self._end = at
+        with self._one_at_a_time:
+            at = self._end
+            while line:
+                done = os.pwrite(self._file, line, at)
+                line, at = line[done:], at + done
+            os.fsync(self._file)
+            self._end = at
 
     def close(self) -> None:
         """Give back what was reserved and not used."""

@@ -6,6 +6,7 @@ error. A time-out is unknown, never gone.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
 from gameday.clock import Clock
@@ -33,7 +34,7 @@ def undo_all(ledger: Ledger, faults: Mapping[str, Fault], clock: Clock, emit: Em
         wait = min(wait * 2, LONGEST_WAIT_MS)
     for leftover in left:
         facts = {"step": leftover.step, "error": last.get(leftover.step, ""), "resources": leftover.trace}
-        emit(Draft("undo.failed", facts))
+        _tell(emit, Draft("undo.failed", facts))
     return not left
 
 
@@ -48,6 +49,17 @@ def _try(leftover: Leftover, ledger: Ledger, faults: Mapping[str, Fault], emit: 
         return f"{type(error).__name__}: {error}"
     if status.state not in ("ended", "failed") or not status.clean:
         return f"still {status.state}: {status.detail}"
-    ledger.gone(leftover.step)
-    emit(Draft("undo.done", {"step": leftover.step, "resource": leftover.trace}))
+    try:
+        ledger.gone(leftover.step)
+    except OSError as error:
+        return f"gone, but the ledger could not say so: {error}"
+    _tell(emit, Draft("undo.done", {"step": leftover.step, "resource": leftover.trace}))
     return ""
+
+
+def _tell(emit: Emit, draft: Draft) -> None:
+    """Say it; undo goes on when nobody can hear, since a full disk must not keep the next fault in place."""
+    try:
+        emit(draft)
+    except Exception:  # whatever the journal raises, the other leftovers get their turn
+        logging.getLogger(__name__).exception("%s of step %s could not be journalled", draft.type, draft.what["step"])
