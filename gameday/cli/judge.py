@@ -1,4 +1,4 @@
-"""``gameday judge``: any series measured by the definitions that a game day is measured by."""
+"""``gameday judge``: a run, or any series, measured by the same definitions."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ from gameday.errors import EXIT_CODES
 
 
 @click.command(epilog="Example: gameday judge incident.csv --tolerance payments-outage.yaml --json")
-@click.argument("series", type=click.Path(path_type=Path))
-@click.option("--tolerance", required=True, type=click.Path(path_type=Path), help="A file that holds one tolerance.")
+@click.argument("what", metavar="RUN|SERIES", type=click.Path(path_type=Path))
+@click.option("--tolerance", type=click.Path(path_type=Path), help="A file that holds one tolerance, for a SERIES.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def judge(series: Path, tolerance: Path, as_json: bool) -> None:
-    """Judge SERIES, a CSV of start,attempts,failures, against one impact tolerance.
+def judge(what: Path, tolerance: Path | None, as_json: bool) -> None:
+    """Judge RUN, the folder of a run, again from its plan and journal; writes its verdict.json and report.md.
 
-    A row that is absent or has an empty cell is unknown, never good. Exit code: 0 within, 1 breached, 3 inconclusive,
-    5 when a file is not valid.
+    Or judge SERIES, a CSV of start,attempts,failures, against one impact tolerance. A row that is absent or has an
+    empty cell is unknown, never good. Exit code: 0 within, 1 breached, 3 inconclusive or not tested, 4 stopped,
+    6 unsafe, 5 when a file is not valid.
     """
+    if what.is_dir() and tolerance is None:
+        _judge_run(what, as_json)
+    if tolerance is None:
+        raise click.UsageError("a SERIES needs --tolerance FILE; a RUN is the folder of a run")
+    _judge_series(what, tolerance, as_json)
+
+
+def _judge_series(series: Path, tolerance: Path, as_json: bool) -> None:
     from gameday.model.load import load_model, read_file
     from gameday.model.tolerance import Tolerance
     from gameday.verdict.series import judge_series
@@ -30,6 +39,51 @@ def judge(series: Path, tolerance: Path, as_json: bool) -> None:
     found = judge_series(read_file(series), str(series), limit)
     click.echo(json.dumps(found, indent=2) if as_json else _words(found, limit))
     sys.exit(EXIT_CODES[found["verdict"]])
+
+
+def _judge_run(folder: Path, as_json: bool) -> None:
+    from gameday.journal.store import read
+    from gameday.reports.markdown import render
+    from gameday.verdict.run import judge_run
+
+    plan = _plan(folder / "plan.json")
+    events, _torn = read(folder / "journal.jsonl")
+    found = judge_run(plan, events)
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    _write(folder / "verdict.json", text)
+    _write(folder / "report.md", render(plan, events, found, found["run"] or folder.name))
+    click.echo(text if as_json else _run_words(found, plan), nl=not as_json)
+    sys.exit(found["exit_code"])
+
+
+def _plan(path: Path) -> Any:
+    from pydantic import ValidationError
+
+    from gameday.errors import DamagedRun, Place, Problem
+    from gameday.model.load import read_file
+    from gameday.plan import Plan
+
+    try:
+        return Plan.model_validate_json(read_file(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}"
+        write = "nothing by hand; a plan is made by gameday and never edited"
+        problem = Problem("PLAN_MALFORMED", f"the plan cannot be read ({said})", write, Place(str(path)))
+        raise DamagedRun(problem) from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: nobody ever reads half a verdict."""
+    half = path.with_name(f".{path.name}.new")
+    half.write_bytes(text.encode())
+    half.replace(path)
+
+
+def _run_words(found: dict[str, Any], plan: Any) -> str:
+    limits = {t.id: t for t in plan.tolerances}
+    head = f"{found['outcome'].upper()}  {found['run']} in {found['environment']}, speed {found['speed']:g}"
+    return "\n\n".join([head, *(_words(judged, limits[judged["id"]]) for judged in found["tolerances"])])
 
 
 def _words(found: dict[str, Any], tolerance: Any) -> str:

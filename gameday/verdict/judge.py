@@ -39,7 +39,7 @@ def unmeasured(tolerance: Tolerance) -> set[str]:
 
 def judge(tolerance: Tolerance, buckets: Sequence[Bucket], method: Method, given: Iterable[str] = ()) -> Judgement:
     """The verdict on one tolerance with its interval. ``given`` are codes that the run's events raised."""
-    if tolerance.metric not in MEASURED or not buckets:
+    if "METRIC_NOT_MEASURED" in unmeasured(tolerance) or not buckets:
         return _told(tolerance, Interval(0, None, frozenset({"METRIC_NOT_MEASURED"}), 0.0), given)
     found = states(buckets, tolerance.thresholds, tolerance.measure.basis)
     interval = measure(found, method) if tolerance.metric == "duration" else count(buckets, found, method)

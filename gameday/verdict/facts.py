@@ -1,0 +1,253 @@
+"""What the journal says of a run, as the verdict needs it: derived from the events alone, apart from the conductor's
+own fold, so that a mistake in one does not hide in the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from gameday.clock import Ms
+from gameday.journal.events import CONDUCTOR, Event
+
+STOPPING = frozenset({"abort.asked", "guard.fired", "guard.unreadable"})
+
+
+@dataclass
+class Injected:
+    """One fault: when each thing was seen of it. ``seqs`` has the number of the first event of each type."""
+
+    step: str
+    requested_ms: Ms
+    accepted_ms: Ms | None = None
+    t0_ms: Ms | None = None
+    bucket_ms: Ms | None = None
+    effective_ms: Ms | None = None
+    witness: str | None = None
+    not_effective: bool = False
+    witness_read: bool = False
+    stop_ms: Ms | None = None
+    ended_ms: Ms | None = None
+    gone_ms: Ms | None = None
+    gone_witness: str | None = None
+    undone: bool = False
+    undo_failed: bool = False
+    seqs: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def started(self) -> bool:
+        """Whether the provider took it, or its effect was seen."""
+        return self.accepted_ms is not None or self.t0_ms is not None
+
+    @property
+    def unseen(self) -> bool:
+        """Whether nobody has seen it gone; a request that was never answered counts until it is undone."""
+        if self.undo_failed:
+            return True
+        return self.gone_ms is None and (self.started or not self.undone)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a step of the timeline ended."""
+
+    result: str
+    at: Ms
+    seq: int
+    after_ms: Ms | None
+    why: str | None
+
+
+@dataclass
+class Facts:
+    """The run, folded."""
+
+    run: str = ""
+    environment: str = ""
+    speed: float = 1.0
+    t_go: Ms | None = None
+    last_ms: Ms | None = None
+    ended_status: str | None = None
+    stopped_by: Event | None = None
+    digests: list[tuple[int, str]] = field(default_factory=list)
+    faults: dict[str, Injected] = field(default_factory=dict)
+    first_effect: int | None = None
+    started: dict[str, Ms] = field(default_factory=dict)
+    steps: dict[str, Ended] = field(default_factory=dict)
+    responses: list[tuple[Ms, int]] = field(default_factory=list)
+    alarms: list[tuple[Ms, int, str]] = field(default_factory=list)
+    acknowledged: list[tuple[Ms, int]] = field(default_factory=list)
+    disturbed: list[tuple[Ms, Ms]] = field(default_factory=list)
+    lag_ms: Ms = 0
+    clock_steps: int = 0
+    failed_reads: int = 0
+    series: dict[str, dict[Ms, float | None]] = field(default_factory=dict)
+
+    @property
+    def t0(self) -> Ms | None:
+        """D2: the first fault verified effective; else the first one that nobody could see, from when it was taken."""
+        seen = [f.t0_ms for f in self.faults.values() if f.t0_ms is not None]
+        unwitnessed = [f.accepted_ms for f in self.faults.values() if f.accepted_ms is not None and not f.not_effective]
+        return min(seen, default=min(unwitnessed, default=None))
+
+    @property
+    def requested_ms(self) -> Ms | None:
+        """When the first fault was asked for: the baseline ends there."""
+        return min((f.requested_ms for f in self.faults.values()), default=None)
+
+
+Handler = Callable[[Facts, Event], None]
+
+
+def gather(events: Iterable[Event]) -> Facts:
+    """The facts in these events; types that are not known change nothing."""
+    facts = Facts()
+    for event in events:
+        if event.type not in ("conductor.claimed", "command.refused"):
+            facts.last_ms = event.at
+        if event.type in STOPPING and facts.stopped_by is None:
+            facts.stopped_by = event
+        if handler := _HANDLERS.get(event.type):
+            handler(facts, event)
+        if event.type.startswith(("fault.", "undo.")):
+            _fault(facts, event)
+    return facts
+
+
+def _fault(facts: Facts, event: Event) -> None:
+    step = str(event.what.get("step", ""))
+    if event.type == "fault.requested":
+        facts.faults.setdefault(step, Injected(step, event.at))
+        facts.first_effect = event.seq if facts.first_effect is None else facts.first_effect
+    fault = facts.faults.get(step)
+    if fault is not None:
+        fault.seqs.setdefault(event.type, event.seq)
+        if change := _CHANGES.get(event.type):
+            change(fault, event)
+
+
+def _accepted(fault: Injected, event: Event) -> None:
+    fault.accepted_ms = event.at if fault.accepted_ms is None else fault.accepted_ms
+
+
+def _effective(fault: Injected, event: Event) -> None:
+    if fault.t0_ms is None:
+        what = event.what
+        fault.t0_ms, fault.effective_ms, fault.bucket_ms = what["t0_ms"], event.at, what.get("bucket_ms")
+        fault.witness, fault.not_effective = str(what.get("witness") or ""), False
+
+
+def _not_effective(fault: Injected, event: Event) -> None:
+    if fault.t0_ms is None:
+        fault.not_effective, fault.witness_read = bool(event.what.get("read")), bool(event.what.get("read"))
+
+
+def _stop(fault: Injected, event: Event) -> None:
+    fault.stop_ms = event.at if fault.stop_ms is None else fault.stop_ms
+
+
+def _ended(fault: Injected, event: Event) -> None:
+    fault.ended_ms = event.at if fault.ended_ms is None else fault.ended_ms
+
+
+def _gone(fault: Injected, event: Event) -> None:
+    fault.gone_ms, fault.gone_witness = event.at, str(event.what.get("witness") or "")
+
+
+def _undone(fault: Injected, _event: Event) -> None:
+    fault.undone, fault.undo_failed = True, False
+
+
+def _undo_failed(fault: Injected, _event: Event) -> None:
+    fault.undo_failed = True
+
+
+_CHANGES: dict[str, Callable[[Injected, Event], None]] = {
+    "fault.accepted": _accepted,
+    "fault.effective": _effective,
+    "fault.not_effective": _not_effective,
+    "fault.stop_requested": _stop,
+    "fault.ended": _ended,
+    "fault.gone": _gone,
+    "undo.done": _undone,
+    "undo.failed": _undo_failed,
+}
+
+
+def _opened(facts: Facts, event: Event) -> None:
+    facts.run, facts.environment = str(event.what["run"]), str(event.what["environment"])
+    facts.speed = float(event.what["speed"])
+
+
+def _registered(facts: Facts, event: Event) -> None:
+    facts.digests.append((event.seq, str(event.what["digest"])))
+
+
+def _timeline(facts: Facts, event: Event) -> None:
+    facts.t_go = event.what["t_go_ms"]
+
+
+def _step_started(facts: Facts, event: Event) -> None:
+    facts.started.setdefault(event.what["step"], event.at)
+
+
+def _step_ended(facts: Facts, event: Event) -> None:
+    what = event.what
+    facts.steps[what["step"]] = Ended(what["result"], event.at, event.seq, what.get("after_ms"), what.get("why"))
+
+
+def _done(facts: Facts, event: Event) -> None:
+    facts.responses.append((event.at, event.seq))
+
+
+def _acknowledged(facts: Facts, event: Event) -> None:
+    if event.who != CONDUCTOR or event.what.get("role"):
+        facts.acknowledged.append((event.at, event.seq))
+
+
+def _alarm(facts: Facts, event: Event) -> None:
+    if event.what["state"] == "ALARM":
+        facts.alarms.append((event.what["since_ms"], event.seq, event.what["signal"]))
+
+
+def _disturbed(facts: Facts, event: Event) -> None:
+    what = event.what
+    if what["to_ms"] > what["from_ms"]:
+        facts.disturbed.append((what["from_ms"], what["to_ms"]))
+    facts.lag_ms = max(facts.lag_ms, what.get("lag_ms", 0))
+
+
+def _clock(facts: Facts, _event: Event) -> None:
+    facts.clock_steps += 1
+
+
+def _failed_read(facts: Facts, _event: Event) -> None:
+    facts.failed_reads += 1
+
+
+def _sampled(facts: Facts, event: Event) -> None:
+    for signal, points in event.what["values"].items():
+        known = facts.series.setdefault(signal, {})
+        for start, value in points:
+            if value is not None or start not in known:  # a missing datapoint never replaces a known value
+                known[start] = value
+
+
+def _run_ended(facts: Facts, event: Event) -> None:
+    facts.ended_status = event.what["status"]
+
+
+_HANDLERS: dict[str, Handler] = {
+    "run.opened": _opened,
+    "plan.registered": _registered,
+    "timeline.started": _timeline,
+    "step.started": _step_started,
+    "step.ended": _step_ended,
+    "task.step_done": _done,
+    "prompt.acknowledged": _acknowledged,
+    "alarm.changed": _alarm,
+    "rehearsal.disturbed": _disturbed,
+    "clock.stepped": _clock,
+    "observer.failed": _failed_read,
+    "signals.sampled": _sampled,
+    "run.ended": _run_ended,
+}
