@@ -121,5 +121,9 @@ def measure(states: Sequence[BucketState], method: Method) -> Interval:
 
 
 def _doubt(upper: Sequence[bool], method: Method) -> int:
-    edges = 2 if method.mode != "cumulative" else sum(a != b for a, b in zip(upper, upper[1:], strict=False))
-    return edges * method.dt_ms + method.clock_ms
+    """Resolution and clock error (D8); for cumulative, each good bucket that borders a bad one (decision 3)."""
+    if method.mode != "cumulative":
+        return 2 * method.dt_ms + method.clock_ms
+    before, after = [False, *upper[:-1]], [*upper[1:], False]
+    bordering = sum(not here and (a or b) for here, a, b in zip(upper, before, after, strict=True))
+    return bordering * method.dt_ms + method.clock_ms

@@ -104,3 +104,12 @@ def test_nothing_judged_is_no_pass() -> None:
 def test_silence_is_never_a_pass(series: list[Any]) -> None:
     found = measure(series, a_method("longest_episode"))
     assert decide(found.lo, found.hi, 10**9, "<=", found.codes) == "inconclusive"
+
+
+@given(SERIES, MODES, st.data())
+def test_hiding_a_datapoint_never_narrows_the_interval(series: list[Any], mode: str, data: st.DataObject) -> None:
+    where = data.draw(st.integers(min_value=0, max_value=len(series) - 1))
+    method = a_method(mode)
+    shown, hidden = measure(series, method), measure([*series[:where], "unknown", *series[where + 1 :]], method)
+    assert hidden.lo <= shown.lo
+    assert hidden.hi is None or (shown.hi is not None and hidden.hi >= shown.hi)
