@@ -1,64 +1,88 @@
-"""``gameday lint``: is each file what its kind says?"""
+"""``gameday lint``: is each file what its kind says, and do the files of a workspace fit one another?"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from gameday.errors import Problem
 
-@click.command(epilog="Example: gameday lint scenarios/open-banking/service.yaml")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+@click.command(epilog="Example: gameday lint --json, or gameday lint scenarios/open-banking/service.yaml")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--library", type=click.Path(path_type=Path), help="Check this folder, not the workspace around you.")
+@click.option("--write-schemas", is_flag=True, help="Also write .gameday/schema/*.json, for editors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
-def lint(files: tuple[Path, ...], as_json: bool) -> None:
-    """Check FILES one by one against the model of their kind. Exit code: 0 valid, 5 not valid.
+def lint(files: tuple[Path, ...], library: Path | None, write_schemas: bool, as_json: bool) -> None:
+    """Check the whole workspace, or FILES one by one. Exit code: 0 no error (warnings may be), 5 not valid.
 
-    What spans files (an id that another file must define) is not checked yet.
+    What spans files (a name that another file must define, limits that cannot be met) is checked in a whole workspace.
     """
-    from gameday.errors import InvalidFiles, Problem
+    from gameday.errors import InvalidFiles
+
+    if write_schemas:
+        from gameday.model.schema import write_schemas as write
+
+        write(_root(library))
+    count, problems = _check_files(files) if files else _check_workspace(_root(library))
+    failed = any(problem.severity == "error" for problem in problems)
+    if as_json:
+        click.echo(json.dumps([_record(p) for p in problems], indent=2))
+        raise SystemExit(InvalidFiles.exit_code if failed else 0)
+    if failed:
+        raise InvalidFiles(problems)
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    click.echo(f"{count} file(s) valid" + (f", {len(problems)} warning(s)" if problems else ""))
+
+
+def _root(library: Path | None) -> Path:
+    from gameday.errors import could_not_start
+    from gameday.library import content_root, find_workspace
+
+    if library is None and find_workspace(Path.cwd()) is None:
+        write = "gameday init, or the files: gameday lint FILE ..."
+        raise could_not_start("NO_WORKSPACE", "no gameday.yaml here or above", write)
+    return _near(content_root(library))
+
+
+def _near(root: Path) -> Path:
+    """Seen from here where that is shorter, so that places read ``scenarios/...`` and can be clicked."""
+    return root.relative_to(Path.cwd()) if root.is_absolute() and root.is_relative_to(Path.cwd()) else root
+
+
+def _check_workspace(root: Path) -> tuple[int, list[Problem]]:
+    from gameday.errors import InvalidFiles
+    from gameday.faults.check import check_fault
+    from gameday.model.lint import lint as lint_content
+    from gameday.model.load import load_content
+
+    try:
+        content = load_content(root)
+    except InvalidFiles as error:
+        return 0, error.problems
+    groups = (content.services, content.scenarios, content.runbooks, content.observers, content.workloads)
+    return sum(map(len, groups)) + (content.workspace is not None), lint_content(content, check_fault)
+
+
+def _check_files(files: tuple[Path, ...]) -> tuple[int, list[Problem]]:
+    from gameday.errors import InvalidFiles
+    from gameday.model.load import load_any
 
     problems: list[Problem] = []
     for path in files:
         try:
-            _load(path)
+            load_any(path)
         except InvalidFiles as error:
             problems += error.problems
-    if as_json:
-        click.echo(json.dumps([_record(p) for p in problems], indent=2))
-        raise SystemExit(InvalidFiles.exit_code if problems else 0)
-    if problems:
-        raise InvalidFiles(problems)
-    click.echo(f"{len(files)} file(s) valid")
+    return len(files), problems
 
 
-def _record(problem: object) -> dict[str, object]:
+def _record(problem: Problem) -> dict[str, object]:
     from dataclasses import asdict
 
-    return asdict(problem)  # type: ignore[call-overload,no-any-return]  # a Problem; typed loosely to import it late
-
-
-def _load(path: Path) -> None:
-    from gameday.errors import InvalidFiles, Problem
-    from gameday.model.load import load_model, read_file
-    from gameday.model.yaml import parse
-
-    document = parse(read_file(path), str(path))
-    kind = document.value.get("kind") if isinstance(document.value, dict) else None
-    models = _models()
-    if kind not in models:
-        message, write = f"kind {kind!r} is not one we know", f"kind: one of {', '.join(sorted(models))}"
-        place = document.places.get(("kind",)) or document.places.get(())
-        raise InvalidFiles(Problem("UNKNOWN_KIND", message, write, place))
-    load_model(path, models[kind])
-
-
-def _models() -> dict[str, type]:
-    from gameday.model.observer import Observer
-    from gameday.model.scenario import Scenario
-    from gameday.model.service import Service
-    from gameday.model.workload import Workload
-    from gameday.model.workspace import Workspace
-
-    models = (Observer, Scenario, Service, Workload, Workspace)
-    return {model.__name__.lower(): model for model in models}
+    return asdict(problem)

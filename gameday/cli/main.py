@@ -13,6 +13,8 @@ from gameday.errors import EXIT_INTERNAL, GamedayError
 
 COMMANDS = {
     "Prepare": {
+        "init": ("gameday.cli.init:init", "Make a workspace: folders, gameday.yaml, schemas for editors."),
+        "library": ("gameday.cli.library:library", "List the scenarios, runbooks and observers that ship."),
         "lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write."),
         "rehearsal": ("gameday.cli.rehearsal:rehearsal", "A stand-in for AWS on loopback: up, status, down."),
     },
@@ -47,7 +49,8 @@ def group() -> None:
 
     \b
     Start here:
-      gameday lint scenarios/pay/service.yaml
+      gameday init game-days
+      gameday lint
       gameday judge incident.csv --tolerance tolerance.yaml
     """
 

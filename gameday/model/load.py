@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from gameday.errors import InvalidFiles, Place, Problem
-from gameday.model.content import Loaded, SourceFile
-from gameday.model.yaml import Path_, parse
+from gameday.errors import InvalidFiles, Place, Problem, Problems
+from gameday.model.content import Content, Loaded, SourceFile
+from gameday.model.markdown import parse_runbook
+from gameday.model.observer import Observer
+from gameday.model.runbook import Runbook
+from gameday.model.scenario import Scenario
+from gameday.model.service import Service
+from gameday.model.workload import Workload
+from gameday.model.workspace import Workspace
+from gameday.model.yaml import Document, Path_, parse
 
 M = TypeVar("M", bound=BaseModel)
 _CODES = {
@@ -22,6 +29,21 @@ _CODES = {
     "step_unclear": "STEP_UNCLEAR",
     "guard_unclear": "GUARD_UNCLEAR",
     "expectation_unclear": "EXPECTATION_UNCLEAR",
+}
+
+
+KINDS: dict[str, type[BaseModel]] = {
+    "observer": Observer,
+    "runbook": Runbook,
+    "scenario": Scenario,
+    "service": Service,
+    "workload": Workload,
+    "workspace": Workspace,
+}
+_FOLDERS = {  # folder -> kind -> where Content keeps it
+    "scenarios": {"service": "services", "scenario": "scenarios", "workload": "workloads"},
+    "observers": {"observer": "observers"},
+    "runbooks": {"runbook": "runbooks"},
 }
 
 
@@ -36,10 +58,78 @@ def read_file(path: Path) -> bytes:
 
 def load_model(path: Path, model: type[M]) -> Loaded[M]:
     """One YAML file as this model; InvalidFiles with all that is wrong."""
-    raw = read_file(path)
-    document = parse(raw, str(path))
-    source = SourceFile(str(path), raw, document.places)
+    source, document = _read(path)
     return Loaded(validate(document.value, model, source), source)
+
+
+def load_any(path: Path) -> Loaded[Any]:
+    """One file as the model that its ``kind`` names; a ``.md`` file is a runbook."""
+    source, document = _read(path)
+    kind = document.value.get("kind") if isinstance(document.value, Mapping) else None
+    known = ["runbook"] if path.suffix == ".md" else sorted(KINDS.keys() - {"runbook"})
+    if not isinstance(kind, str) or kind not in known:
+        near = get_close_matches(str(kind), known, 1) or known
+        message = "a file says its kind first" if kind is None else f"kind {kind!r} is not one we know here"
+        problem = Problem("UNKNOWN_KIND", message, f"kind: {' | '.join(near)}", source.place(("kind",)))
+        raise InvalidFiles(problem)
+    return Loaded(validate(document.value, KINDS[kind], source), source)
+
+
+def _read(path: Path) -> tuple[SourceFile, Document]:
+    raw = read_file(path)
+    document = parse_runbook(raw, str(path)) if path.suffix == ".md" else parse(raw, str(path))
+    return SourceFile(str(path), raw, document.places), document
+
+
+def load_content(root: Path) -> Content:
+    """All files of the workspace or library at ``root``; InvalidFiles with what is wrong in all of them."""
+    problems = Problems()
+    found: dict[str, dict[str, Loaded[Any]]] = {name: {} for kinds in _FOLDERS.values() for name in kinds.values()}
+    for folder, kinds in _FOLDERS.items():
+        for path in _files(root / folder, problems):
+            _keep(path, folder, kinds, found, problems)
+    workspace = None
+    if (root / "gameday.yaml").exists():
+        try:
+            workspace = load_model(root / "gameday.yaml", Workspace)
+        except InvalidFiles as error:
+            problems.found += error.problems
+    problems.stop_if_any()
+    return Content(root, workspace, **found)
+
+
+def _files(folder: Path, problems: Problems) -> Iterator[Path]:
+    suffix, others = (".md", ()) if folder.name == "runbooks" else (".yaml", (".yml", ".json"))
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or path.name == "README.md" or not path.is_file():
+            continue
+        if path.suffix in others:
+            problems.add("FILE_SUFFIX", f"a {path.suffix} file is not read", f"{path.stem}.yaml", Place(str(path)))
+        elif path.suffix == suffix:
+            yield path
+
+
+def _keep(
+    path: Path, folder: str, kinds: Mapping[str, str], found: dict[str, dict[str, Loaded[Any]]], problems: Problems
+) -> None:
+    """Load one file into its place in ``found``, or note why not."""
+    try:
+        loaded = load_any(path)
+    except InvalidFiles as error:
+        problems.found += error.problems
+        return
+    kind, file = loaded.model.kind, loaded.file
+    if kind not in kinds:
+        what, write = f"a {kind} does not belong into {folder}/", f"kind: {' | '.join(kinds)}, or move the file"
+        problems.add("WRONG_FOLDER", what, write, file.place(("kind",)))
+        return
+    name = "service" if kind == "workload" else "id"
+    ident = getattr(loaded.model, name)
+    first = found[kinds[kind]].setdefault(ident, loaded)
+    if first is not loaded:
+        what = f"{kind} {ident!r} is also in {first.file.path}"
+        problems.add("DUPLICATE_ID", what, f"another {name}", file.place((name,)))
 
 
 def validate(value: Any, model: type[M], source: SourceFile, at: Path_ = ()) -> M:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from gameday.model.types import Duration, Id, Strict, Text
 
@@ -63,5 +63,11 @@ class Observer(Strict):
 
     @model_validator(mode="after")
     def _query_fits_source(self) -> Observer:
-        QUERIES[self.source].model_validate(self.query)
+        try:
+            QUERIES[self.source].model_validate(self.query)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in ("query", *first["loc"]))
+            keys = ", ".join(QUERIES[self.source].model_fields)
+            raise ValueError(f"{where}: {first['msg']}; write a query for {self.source} with {keys}") from None
         return self

@@ -22,9 +22,7 @@ class Condition(Strict):
 
     @model_validator(mode="after")
     def _one_comparison(self) -> Condition:
-        given = [n for n in COMPARISONS if getattr(self, n) is not None]
-        if len(given) != 1:
-            raise ValueError(f"a condition has exactly one comparison; write one of {', '.join(COMPARISONS)}")
+        _compare_once(self)
         return self
 
     def holds(self, value: float) -> bool:
@@ -43,6 +41,11 @@ class Condition(Strict):
 
 
 COMPARISONS = ("at_least", "at_most", "above", "below", "equals")
+
+
+def _compare_once(condition: object) -> None:
+    if sum(getattr(condition, name) is not None for name in COMPARISONS) != 1:
+        raise ValueError(f"a condition has exactly one comparison; write one of {', '.join(COMPARISONS)}")
 
 
 class StepBase(Strict):
@@ -109,8 +112,8 @@ class SignalExpectation(Strict):
         return Condition(**self.model_dump())
 
     @model_validator(mode="after")
-    def _valid(self) -> SignalExpectation:
-        Condition(**self.model_dump())
+    def _one_comparison(self) -> SignalExpectation:
+        _compare_once(self)
         return self
 
 
@@ -188,6 +191,26 @@ Step = Annotated[
         "- fault: fis",
     ),
 ]
+
+
+StepKind = Literal["fault", "expect", "inject", "unavailable", "task"]
+_KINDS: dict[type[StepBase], StepKind] = {
+    FaultStep: "fault",
+    ExpectStep: "expect",
+    HumanInject: "inject",
+    UnavailableInject: "unavailable",
+    TaskStep: "task",
+}
+
+
+def step_kind(step: StepBase) -> StepKind:
+    """The word for what a step does, as the plan uses it."""
+    return _KINDS[type(step)]
+
+
+def step_id(step: StepBase, index: int) -> str:
+    """The id of the step at this position of the timeline (from 0): its own, else kind and position, ``fault-1``."""
+    return step.id or f"{step_kind(step)}-{index + 1}"
 
 
 class Hypothesis(Strict):

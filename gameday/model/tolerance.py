@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
+from pydantic import Field, ValidationInfo, WithJsonSchema, field_serializer, field_validator, model_validator
 
 from gameday.model.types import Duration, Id, Strict, Text, parse_duration, write_duration
 
@@ -68,7 +68,8 @@ class Tolerance(Strict):
     metric: Metric
     limit: Annotated[
         int | float,
-        Field(ge=0, json_schema_extra={"type": ["string", "number"], "examples": ["30m", 4500]}),
+        Field(ge=0),
+        WithJsonSchema({"type": ["string", "number"], "examples": ["30m", 4500]}),
     ]
     comparator: Literal["<=", "<"] = "<="
     measure: Measure = Measure()

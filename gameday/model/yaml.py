@@ -16,7 +16,10 @@ from gameday.errors import InvalidFiles, Place, Problem
 LARGEST = 1_000_000
 DEEPEST = 50
 Path_ = tuple[str | int, ...]
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+# Controls, marks that turn the direction of text, and characters that YAML takes for a new line and editors do not.
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
 _BOOL = (r"^(?:true|false)$", "tf")
 _INT = (r"^[-+]?(?:0|[1-9][0-9]{0,17})$", "-+0123456789")
 _FLOAT = (r"^[-+]?[0-9]{1,18}\.[0-9]{1,18}(?:[eE][-+]?[0-9]{1,3})?$", "-+0123456789")
@@ -35,27 +38,32 @@ for _tag, (_pattern, _first) in {
 
 
 class Document:
-    """The value of a YAML file, and where each key path stands."""
+    """The value of a YAML file, and where each key path stands. YAML inside Markdown begins at ``first_line``, and
+    each of its lines stands ``indent`` characters to the right."""
 
-    def __init__(self, path: str, first_line: int = 1) -> None:
+    def __init__(self, path: str, first_line: int = 1, indent: int = 0) -> None:
         self.path = path
         self.value: Any = None
         self.places: dict[Path_, Place] = {}
-        self._offset = first_line - 1
+        self._lines, self._indent = first_line, indent + 1
 
     def place(self, mark: Any) -> Place:
         """A place in the file, 1-based."""
-        return Place(self.path, mark.line + 1 + self._offset, mark.column + 1)
+        return Place(self.path, mark.line + self._lines, mark.column + self._indent)
 
 
 def _stop(code: str, message: str, write: str, place: Place) -> InvalidFiles:
     return InvalidFiles(Problem(code, message, write, place))
 
 
-def parse(raw: bytes, path: str, first_line: int = 1) -> Document:
+def parse(raw: bytes, path: str) -> Document:
     """Read one YAML document; InvalidFiles with code, place and what to write when it is not acceptable."""
-    document = Document(path, first_line)
-    text = _decode(raw, path)
+    return parse_text(decode(raw, path), path)
+
+
+def parse_text(text: str, path: str, first_line: int = 1, indent: int = 0) -> Document:
+    """The same, of text that :func:`decode` has let through."""
+    document = Document(path, first_line, indent)
     try:
         loader = _Loader(text)
         try:
@@ -65,13 +73,14 @@ def parse(raw: bytes, path: str, first_line: int = 1) -> Document:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        place = document.place(error.problem_mark) if error.problem_mark else Place(path)
+        place = document.place(error.problem_mark) if error.problem_mark else Place(path, first_line)
         write = "check indentation, colons and quotes; put text that holds ': ' or '#' in quotes"
         raise _stop("YAML_MALFORMED", str(error.problem or error.context), write, place) from error
     return document
 
 
-def _decode(raw: bytes, path: str) -> str:
+def decode(raw: bytes, path: str) -> str:
+    """The text of a file: UTF-8, not too large, nothing in it that a reader cannot see."""
     if len(raw) > LARGEST:
         raise _stop("FILE_TOO_LARGE", f"{len(raw)} bytes", f"at most {LARGEST} bytes; split the file", Place(path))
     try:
@@ -82,8 +91,20 @@ def _decode(raw: bytes, path: str) -> str:
     found = _FORBIDDEN.search(text)
     if found:
         line, column = text.count("\n", 0, found.start()) + 1, found.start() - text.rfind("\n", 0, found.start())
-        what = f"an invisible control character (U+{ord(found[0]):04X})"
-        raise _stop("CONTROL_CHARACTER", what, "remove it", Place(path, line, column))
+        raise _invisible(found[0], Place(path, line, column))
+    return text
+
+
+def _invisible(character: str, place: Place) -> InvalidFiles:
+    what = f"an invisible control character (U+{ord(character):04X})"
+    return _stop("CONTROL_CHARACTER", what, "remove it", place)
+
+
+def _seen(text: str, place: Place) -> str:
+    """Escapes such as ``"\\u202e"`` must not smuggle in what may not stand in the file."""
+    found = _FORBIDDEN.search(text)
+    if found:
+        raise _invisible(found[0], place)
     return text
 
 
@@ -112,7 +133,8 @@ def _build(loader: Any, node: Any, path: Path_, document: Document) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return tuple(_build(loader, child, (*path, i), document) for i, child in enumerate(node.value))
     try:
-        return loader.construct_object(node)
+        value = loader.construct_object(node)
+        return _seen(value, document.place(node.start_mark)) if isinstance(value, str) else value
     except ValueError as error:
         what, place = f"{node.value!r}: {error}", document.place(node.start_mark)
         raise _stop("BAD_VALUE", what, "a date that exists, like 2026-11-24", place) from error
@@ -124,7 +146,7 @@ def _mapping(loader: Any, node: Any, path: Path_, document: Document) -> dict[st
         place = document.place(key_node.start_mark)
         if not isinstance(key_node, yaml.ScalarNode):
             raise _stop("BAD_KEY", "a key is one word", "write key: value", place)
-        key = str(key_node.value)
+        key = _seen(str(key_node.value), place)
         if key in found:
             raise _stop("DUPLICATE_KEY", f"{key!r} stands twice", "keep one of them", place)
         document.places[(*path, key)] = place

@@ -1,0 +1,146 @@
+"""What spans files: every name that is used exists, every limit can be met, nothing waits for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gameday.errors import Place, Problem
+from gameday.model.content import Content, Loaded
+from gameday.model.lint_scenario import CheckFault, review_scenario
+from gameday.model.review import Review
+from gameday.model.runbook import Runbook
+from gameday.model.service import Resources, Service
+from gameday.model.tolerance import Tolerance
+from gameday.model.workload import Piece, Workload
+from gameday.model.yaml import Path_
+
+_LISTS = ("people", "processes", "technology", "facilities", "information", "third_parties")
+
+
+def lint(content: Content, check_fault: CheckFault) -> list[Problem]:
+    """All problems of the content, errors and warnings, in the order of the files.
+
+    ``check_fault`` says what the provider of a fault finds wrong with a step, without a place: a message that begins
+    with a key (``parameters.duration: ...``) is put at this key, any other at the step.
+    """
+    review = Review(content)
+    for service in content.services.values():
+        _service(review, service)
+    for scenario in content.scenarios.values():
+        review_scenario(review, scenario, check_fault)
+    for runbook in content.runbooks.values():
+        _runbook(review, runbook)
+    for workload in content.workloads.values():
+        _workload(review, workload)
+    _unused(review)
+    _file_names(review)
+    return sorted(review.problems.found, key=lambda p: p.place or Place(""))
+
+
+def _service(review: Review, loaded: Loaded[Service]) -> None:
+    service, file = loaded.model, loaded.file
+    at: Path_ = ("tolerances",)
+    review.unique("tolerance", [(t.id, (*at, i, "id")) for i, t in enumerate(service.tolerances)], file)
+    for index, tolerance in enumerate(service.tolerances):
+        _tolerance(review, tolerance, loaded, (*at, index))
+    places = _resource_places(service.resources)
+    review.unique("resource", places, file)
+    ids = {ident for ident, _ in places}
+    _people(review, loaded)
+    for i, technology in enumerate(service.resources.technology):
+        for j, need in enumerate(technology.needs):
+            review.known("resource", need, ids, file, ("resources", "technology", i, "needs", j))
+    suppliers: Any = (*service.resources.technology, *service.resources.third_parties)
+    review.acyclic({r.id: r.needs for r in suppliers}, dict(places), file)
+
+
+def _resource_places(resources: Resources) -> list[tuple[str, Path_]]:
+    found: list[tuple[str, Path_]] = []
+    for name in _LISTS:
+        items = getattr(resources, name)
+        if isinstance(items, tuple):
+            found += [(item.id, ("resources", name, i, "id")) for i, item in enumerate(items)]
+    return found
+
+
+def _people(review: Review, loaded: Loaded[Service]) -> None:
+    resources, file = loaded.model.resources, loaded.file
+    roles = {person.id for person in resources.people}
+    for i, person in enumerate(resources.people):
+        at: Path_ = ("resources", "people", i, "deputy")
+        if person.deputy == person.id:
+            review.error("OWN_DEPUTY", f"{person.id!r} is its own deputy", "another role", file, at)
+        elif person.deputy:
+            review.known("role", person.deputy, roles, file, at)
+    for i, process in enumerate(resources.processes):
+        at = ("resources", "processes", i)
+        if process.by:
+            review.known("role", process.by, roles, file, (*at, "by"))
+        if process.runbook:
+            review.runbook(process.runbook, file, (*at, "runbook"))
+
+
+def _tolerance(review: Review, tolerance: Tolerance, loaded: Loaded[Service], at: Path_) -> None:
+    measure, file = tolerance.measure, loaded.file
+    names = [n for n in ("attempts", "failures", "backlog") if getattr(measure, n)]
+    found = [n for n in names if review.signal(getattr(measure, n), file, (*at, "measure", n))]
+    if tolerance.end == "backlog_cleared" and not measure.backlog:
+        what = "the end backlog_cleared is not measured"
+        review.error("UNMEASURED_END", what, "measure: {..., backlog: OBSERVER}", file, (*at, "end"))
+    if not measure.failures or not measure.attempts:
+        what = f"tolerance {tolerance.id!r} has no attempts or no failures, so it will not be tested"
+        write = "measure: {attempts: OBSERVER, failures: OBSERVER, basis: census}"
+        review.warn("UNMEASURED_TOLERANCE", what, write, file, (*at, "measure"))
+    periods = {n: review.content.observers[getattr(measure, n)].model.period for n in found if n != "backlog"}
+    if len(set(periods.values())) > 1:
+        what = "attempts and failures have different periods"
+        review.error("PERIODS_DIFFER", what, "observers with one period", file, (*at, "measure", "failures"))
+
+
+def _runbook(review: Review, loaded: Loaded[Runbook]) -> None:
+    for i, step in enumerate(loaded.model.steps):
+        if step.block and step.block.check:
+            review.signal(step.block.check.signal, loaded.file, ("steps", i, "block", "check", "signal"))
+
+
+def _workload(review: Review, loaded: Loaded[Workload]) -> None:
+    workload, file = loaded.model, loaded.file
+    review.known("service", workload.service, review.content.services, file, ("service",))
+    review.known("piece", workload.load.source, workload.pieces, file, ("load", "from"))
+    for name, piece in workload.pieces.items():
+        for ident, at in _piece_names(piece):
+            review.known("piece", ident, workload.pieces, file, ("pieces", name, *at))
+        for route in piece.weights:
+            review.known("route", route, piece.routes, file, ("pieces", name, "weights", route))
+
+
+def _piece_names(piece: Piece) -> list[tuple[str, Path_]]:
+    names: list[tuple[str, Path_]] = [(ident, ("calls", i)) for i, ident in enumerate(piece.calls)]
+    names += [(ident, ("routes", route)) for route, ident in piece.routes.items()]
+    return names + ([(piece.consumer, ("consumer",))] if piece.consumer else [])
+
+
+def _unused(review: Review) -> None:
+    """Only where there are scenarios: a library of observers alone is not unused."""
+    if not review.content.scenarios:
+        return
+    kinds: dict[str, Mapping[str, Loaded[Any]]] = {
+        "observer": review.content.observers,
+        "runbook": review.content.runbooks,
+    }
+    for kind, files in kinds.items():
+        for ident in [ident for ident in files if (kind, ident) not in review.used]:
+            what = f"nothing refers to {kind} {ident!r}"
+            review.warn(f"UNUSED_{kind.upper()}", what, "use it, or remove the file", files[ident].file, ("id",))
+
+
+def _file_names(review: Review) -> None:
+    content = review.content
+    for files in (content.scenarios, content.observers, content.runbooks):
+        for ident, loaded in files.items():
+            path = Path(loaded.file.path)
+            if path.stem != ident:
+                what = f"the file of {ident!r} is called {path.name}"
+                review.warn("FILE_NAME", what, f"rename it to {ident}{path.suffix}", loaded.file, ("id",))
