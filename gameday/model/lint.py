@@ -109,6 +109,8 @@ def _workload(review: Review, loaded: Loaded[Workload]) -> None:
     workload, file = loaded.model, loaded.file
     review.known("service", workload.service, review.content.services, file, ("service",))
     review.known("piece", workload.load.source, workload.pieces, file, ("load", "from"))
+    for name in workload.load.canaries:
+        review.known("piece", name, workload.pieces, file, ("load", "canaries", name))
     for name, piece in workload.pieces.items():
         for ident, at in _piece_names(piece):
             review.known("piece", ident, workload.pieces, file, ("pieces", name, *at))

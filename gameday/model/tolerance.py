@@ -100,7 +100,7 @@ class Tolerance(Strict):
         raise ValueError(f"{value!r} does not fit the metric; write {'30m, for example' if timed else 'a number'}")
 
     @field_serializer("limit")
-    def _write_limit(self, limit: float) -> str | float:
+    def _write_limit(self, limit: int | float) -> str | int | float:
         return write_duration(int(limit)) if self.metric in TIME_METRICS else limit
 
     @model_validator(mode="after")

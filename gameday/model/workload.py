@@ -12,16 +12,19 @@ PieceType = Literal["edge", "function", "instance", "table", "queue", "external"
 
 
 class Load(Strict):
-    """Open-loop load: arrivals a scenario minute, from a seeded generator."""
+    """Open-loop load: arrivals a scenario minute, from a seeded generator. ``canaries`` are calls a minute that go
+    straight to a piece and are no customer's: they keep a standby warm and make its own metrics speak."""
 
     source: Annotated[Id, Field(alias="from")]
     per_minute: Annotated[float, Field(gt=0, le=100_000)]
     shape: Literal["steady", "pay-day"] = "steady"
     seed: int = 1
+    canaries: dict[Id, Annotated[float, Field(gt=0, le=1_000)]] = {}
 
 
 class Piece(Strict):
-    """One process. ``calls`` are the pieces it calls for each request, in turn."""
+    """One process. ``calls`` are the pieces it calls for each request, in turn; ``timeout`` is how long its callers
+    wait for it; ``weights`` by route, 0 where none is given, all to the first route where there are none at all."""
 
     type: PieceType
     record: Text | None = None
@@ -42,7 +45,8 @@ class Alarm(Strict):
 
 
 class Workload(Strict):
-    """workload.yaml. ``publish`` is the resolution of the metrics that the pieces publish."""
+    """workload.yaml. ``publish`` is the resolution of the metrics that the pieces publish; what customers meet is
+    published in ``namespace`` as Attempts, Failures and Latency with the dimension Api = ``api``."""
 
     kind: Literal["workload"]
     service: Id
@@ -50,4 +54,5 @@ class Workload(Strict):
     pieces: Annotated[dict[Id, Piece], Field(min_length=1)]
     publish: Duration = 20_000
     namespace: Text = "OpenBanking"
+    api: Text = "payments"
     alarms: tuple[Alarm, ...] = ()

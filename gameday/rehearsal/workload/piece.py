@@ -1,0 +1,151 @@
+"""One piece of a workload: an edge, a function, an instance, a table, a queue or an external provider.
+
+GET / serves one request, calling the pieces it needs in turn; /health answers; POST /_control sets its faults;
+GET /_counts?start=MS gives what it counted in that bucket and how late it was since.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+from aiohttp import web
+
+from gameday.clock import Anchor, Ms, ScenarioClock
+from gameday.rehearsal.workload import life
+from gameday.rehearsal.workload.counting import Counts
+from gameday.rehearsal.workload.lag import Ticker
+
+RETRY_S = 0.1
+Wire = dict[str, Any]
+Work = Callable[[], Awaitable[int]]
+
+
+def drawn(faults: list[Wire], random: Random) -> tuple[Ms, Wire | None]:
+    """What the faults do to one request: how long it is delayed, and what ends it (None: nothing)."""
+    hits = [fault for fault in faults if random.random() * 100 < fault["percent"]]
+    delay = sum(fault["ms"] for fault in hits if fault["mode"] == "delay")
+    return delay, next((fault for fault in hits if fault["mode"] != "delay"), None)
+
+
+class Piece:
+    """Serves, calls, counts, and suffers what it is told to."""
+
+    def __init__(self, told: Wire) -> None:
+        self.told, self.session = told, life.new_session()
+        self.clock = ScenarioClock(Anchor(**told["anchor"]))
+        self.counts = Counts(told["period_ms"])
+        self.ticker = Ticker(self.clock, told["period_ms"], told["lag_limit_ms"])
+        self.random = Random(told["seed"])
+        self.faults: list[Wire] = []
+        self.queue: deque[Ms] = deque()
+        works: dict[str, Work] = {"edge": self._route, "queue": self._enqueue}
+        self.work = works.get(told["type"], self._call_all)
+        self.target: Callable[[float], str | None] = lambda drawn: None
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def begin(self) -> None:
+        """Open connections, resolve names, begin to tick."""
+        await life.open_connections(self.session, [place["url"] for place in self.told["places"].values()])
+        if self.told["type"] == "edge":
+            from gameday.rehearsal.workload.resolver import resolver
+
+            self.target = await asyncio.to_thread(resolver, self.told)
+        self.tasks.append(asyncio.create_task(self.ticker.run()))
+        if self.told["type"] == "queue" and self.told["calls"]:
+            self.tasks.append(asyncio.create_task(self._deliver()))
+
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """One HTTP request."""
+        if request.path == "/":
+            return web.Response(status=await self._serve())
+        if request.path == "/_counts":
+            return web.json_response(self._counted(int(request.query["start"])))
+        if request.path == "/_control":
+            self.faults = (await request.json())["faults"]
+            return web.json_response({"faults": self.faults})
+        return web.Response(status=200 if request.path == "/health" else 404)
+
+    async def _serve(self) -> int:
+        arrived = self.clock.now()
+        self.counts.opened(arrived)
+        try:
+            status, failed = await self._invoke()
+        finally:
+            self.counts.closed(arrived)
+        ended = self.clock.now()
+        at = arrived if ended - arrived < self.told["grace_ms"] else ended  # its bucket may have been published
+        self.counts.add(at, "requests")
+        self.counts.took(at, ended - arrived)
+        if failed:
+            self.counts.add(at, "errors")
+        return status
+
+    async def _invoke(self) -> tuple[int, bool]:
+        """Status, and whether the piece itself failed: an injected HTTP answer is no error of the function."""
+        delay, end = drawn(self.faults, self.random)
+        if delay:
+            await self._sleep(delay)
+        status = 500 if end and end["prevent"] else await self._work()
+        if end is None:
+            return status, status >= 500
+        return int(end["status"]), end["mode"] == "error"
+
+    async def _work(self) -> int:
+        await self._sleep(self.told["latency_ms"])
+        return await self.work()
+
+    async def _sleep(self, ms: Ms) -> None:
+        await asyncio.sleep(ms / 1000 / self.clock.speed)
+
+    async def _call(self, piece: str) -> int:
+        place = self.told["places"].get(piece)
+        if place is None:
+            return 503  # a name that leads nowhere
+        return await life.call(self.session, place["url"] + "/", place["timeout_ms"] / 1000 / self.clock.speed)
+
+    async def _call_all(self) -> int:
+        for piece in self.told["calls"]:
+            if await self._call(piece) >= 400:
+                return 502
+        return 200
+
+    async def _route(self) -> int:
+        piece = self.target(self.random.random())
+        if piece is None:
+            return 503
+        status = await self._call(piece)
+        return status if status < 400 or status >= 503 else 502
+
+    async def _enqueue(self) -> int:
+        self.queue.append(self.clock.now())
+        self.counts.add(self.clock.now(), "sent")
+        return 202
+
+    async def _deliver(self) -> None:
+        """Messages in order, each until its consumer has taken it."""
+        while True:
+            if self.queue and await self._call(self.told["calls"][0]) < 400:
+                self.queue.popleft()
+                self.counts.add(self.clock.now(), "received")
+            else:
+                await asyncio.sleep(RETRY_S)
+
+    def _counted(self, start: Ms) -> Wire:
+        seen = self.counts.view(start) | self.ticker.view(start)
+        oldest = self.clock.now() - self.queue[0] if self.queue else 0
+        return seen | {"queued": len(self.queue), "oldest_ms": oldest}
+
+
+async def told(words: Wire) -> life.Answer:
+    """Become the piece that the runner asks for."""
+    piece = Piece(words)
+    await piece.begin()
+    return piece.answer
+
+
+if __name__ == "__main__":
+    life.main(told)

@@ -1,0 +1,141 @@
+"""The AWS resources of a workload, made through the loopback AWS as anybody would make them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass, field
+from typing import Any
+
+from gameday.aws import Aws
+from gameday.model.service import Service
+from gameday.model.workload import Piece, Workload
+from gameday.model.workspace import REHEARSAL_ACCOUNT, REHEARSAL_REGION
+from gameday.rehearsal.workload.weights import value_of, zone_id, zone_of
+
+ROLE = f"arn:aws:iam::{REHEARSAL_ACCOUNT}:role/gameday-workload"
+TRUST = '{"Version": "2012-10-17", "Statement": []}'
+
+
+@dataclass
+class Provisioned:
+    """What stands for which piece. ``names`` are function names, instance ids, table and queue names by piece."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    zones: dict[str, str] = field(default_factory=dict)  # record -> hosted zone id
+
+    def piece_of(self, arn: str) -> str:
+        """The piece that an ARN stands for. ValueError when it is none of this workload's."""
+        kind, _, tail = arn.split(":", 5)[-1].rpartition("/")
+        name = tail if kind == "instance" else arn.split(":")[6] if arn.count(":") > 5 else tail
+        for piece, held in self.names.items():
+            if held == name:
+                return piece
+        raise ValueError(f"{arn} is no piece of the workload; those are {', '.join(sorted(self.names))}")
+
+
+def name_of(ident: str, service: Service) -> str:
+    """The name in AWS of a piece: that of the technology resource of the same id, else the id itself."""
+    found = service.technology(ident)
+    if found is None:
+        return ident
+    return found.name or (found.arn.replace("/", ":").split(":")[-1] if found.arn else ident)
+
+
+def provision(aws: Aws, workload: Workload, service: Service) -> Provisioned:
+    """Make everything, in the order of the pieces."""
+    made = Provisioned()
+    for ident, piece in workload.pieces.items():
+        name = name_of(ident, service)
+        technology = service.technology(ident)
+        tags = {"Name": ident, **(technology.tags if technology else {})}
+        if piece.type == "function":
+            _function(aws, name, tags)
+        elif piece.type == "instance":
+            name = _instance(aws, tags)
+        elif piece.type == "table":
+            _table(aws, name, tags)
+        elif piece.type == "queue":
+            aws.client("sqs").create_queue(QueueName=name, tags=tags)
+        elif piece.type == "edge" and piece.record:
+            made.zones[piece.record] = _records(aws, piece, piece.record, workload.service)
+            continue
+        else:
+            continue
+        made.names[ident] = name
+    _buckets(aws, service)
+    for alarm in workload.alarms:
+        aws.client("cloudwatch").put_metric_alarm(AlarmName=alarm.name, **alarm.settings)
+    return made
+
+
+def _function(aws: Aws, name: str, tags: dict[str, str]) -> None:
+    iam = aws.client("iam")
+    try:
+        iam.create_role(RoleName=ROLE.rpartition("/")[2], AssumeRolePolicyDocument=TRUST)
+    except iam.exceptions.EntityAlreadyExistsException:
+        pass  # another function made it
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("main.py", "# The piece of the rehearsal serves in its place.\n")
+    aws.client("lambda").create_function(FunctionName=name, Runtime="python3.13", Handler="main.handle", Role=ROLE,
+                                         Code={"ZipFile": code.getvalue()}, Tags=tags)  # fmt: skip
+
+
+def _instance(aws: Aws, tags: dict[str, str]) -> str:
+    ec2 = aws.client("ec2")
+    image = ec2.register_image(Name=f"gameday-{tags['Name']}")["ImageId"]
+    given = [{"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}]
+    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=given)
+    return str(made["Instances"][0]["InstanceId"])
+
+
+def _table(aws: Aws, name: str, tags: dict[str, str]) -> None:
+    aws.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": k, "Value": v} for k, v in tags.items()],
+    )
+
+
+def weights(piece: Piece) -> dict[str, int]:
+    """The weight of each route; without any, all goes to the first."""
+    if piece.weights:
+        return {route: piece.weights.get(route, 0) for route in piece.routes}
+    return {route: int(i == 0) for i, route in enumerate(piece.routes)}
+
+
+def _records(aws: Aws, piece: Piece, record: str, service: str) -> str:
+    zone = zone_of(record)
+    _fix_zone_id(zone)
+    route53 = aws.client("route53")
+    made = route53.create_hosted_zone(Name=zone, CallerReference=f"gameday-{zone}")["HostedZone"]["Id"]
+    ident = str(made).rpartition("/")[2]
+    changes: list[dict[str, Any]] = [
+        {"Action": "CREATE", "ResourceRecordSet": {
+            "Name": record, "Type": "CNAME", "SetIdentifier": route, "Weight": weight, "TTL": 5,
+            "ResourceRecords": [{"Value": value_of(piece.routes[route], service)}]}}
+        for route, weight in weights(piece).items()
+    ]  # fmt: skip
+    route53.change_resource_record_sets(HostedZoneId=ident, ChangeBatch={"Changes": changes})
+    return ident
+
+
+def _fix_zone_id(zone: str) -> None:
+    """Runbooks name the hosted zone, so its id must not be made up anew each time. The loopback AWS lives in this
+    process; moto lets an id be chosen beforehand."""
+    from moto.route53.models import HostedZoneIdentifier
+    from moto.utilities.id_generator import moto_id_manager
+
+    for name in (zone, f"{zone}."):  # moto completes the name before it makes the id
+        moto_id_manager.set_custom_id(HostedZoneIdentifier(REHEARSAL_ACCOUNT, name, None), zone_id(zone))
+
+
+def _buckets(aws: Aws, service: Service) -> None:
+    place = {"LocationConstraint": REHEARSAL_REGION}
+    for technology in service.resources.technology:
+        if technology.type == "aws:s3:bucket":
+            name = name_of(technology.id, service)
+            aws.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=place)

@@ -1,0 +1,191 @@
+"""Runs a workload: AWS resources, processes, load, metrics, and the faults that FIS orders."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gameday.aws import Aws
+from gameday.clock import Anchor, Ms, ScenarioClock
+from gameday.model.service import Service
+from gameday.model.workload import Piece, Workload
+from gameday.model.workspace import REHEARSAL_ENVIRONMENT
+from gameday.rehearsal.workload import actuators as fis
+from gameday.rehearsal.workload.actuators import Functions, Instances, Touches
+from gameday.rehearsal.workload.lag import Disturbances, Span
+from gameday.rehearsal.workload.places import Place
+from gameday.rehearsal.workload.provision import Provisioned, provision, weights
+from gameday.rehearsal.workload.publisher import LOAD, Publisher, Views, data_of
+from gameday.rehearsal.workload.watcher import Watcher
+
+CALIBRATE_S = 1.5
+SLACK_S = 0.1  # what a request may take beyond its time-out on a busy machine
+Wire = dict[str, Any]
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The real chain at the planned rate: its largest latency, and the highest speed that allows (facts: speed)."""
+
+    largest_ms: float
+    requests: int
+    highest_speed: float
+
+    @classmethod
+    def of(cls, timeout: Ms, largest_ms: float, requests: int) -> Calibration:
+        """speed <= smallest time-out / (2 x largest latency)."""
+        return cls(largest_ms, requests, timeout / (2 * max(largest_ms, 1.0)))
+
+    def warning(self, speed: float) -> str | None:
+        """What to say when the speed is too high for this machine."""
+        if speed <= self.highest_speed:
+            return None
+        lower = max(1, int(self.highest_speed))
+        return f"a request took {self.largest_ms:.0f} ms; speed {speed:g} is too high for it: use --speed {lower}"
+
+
+class WorkloadRunner:
+    """A workload that runs beside the loopback AWS. The thread that calls :meth:`start` must outlive the workload."""
+
+    def __init__(self, workload: Workload, service: Service, anchor: Anchor, aws_endpoint: str, seed: int) -> None:
+        self.workload, self.service, self.anchor = workload, service, anchor
+        self.endpoint, self.seed = aws_endpoint, seed
+        self.clock = ScenarioClock(anchor)
+        self.aws = Aws(REHEARSAL_ENVIRONMENT, aws_endpoint)
+        self.made = Provisioned()
+        self.places = {ident: Place(ident, "piece") for ident in workload.pieces} | {LOAD: Place(LOAD, "generator")}
+        self.touches = Touches(self.clock)
+        self.timeout = min(piece.timeout for piece in workload.pieces.values())
+        self.customer_timeout = workload.pieces[workload.load.source].timeout
+        self.grace = self.customer_timeout + round(SLACK_S * 1000 * anchor.speed)
+        self.disturbances = Disturbances(workload.publish, self.customer_timeout)
+        self.publisher = Publisher(self.clock, workload.publish, self.grace, self.collect, self._put)
+        self.calibration: Calibration | None = None
+        self._pool = ThreadPoolExecutor(4, "collect")
+        self._watcher: Watcher | None = None
+
+    @property
+    def pieces(self) -> dict[str, Place]:
+        """Every process with its pid and port, the generator among them."""
+        return dict(self.places)
+
+    def start(self) -> None:
+        """Resources, processes, connections, calibration, load, metrics: in this order, each when the last is done."""
+        try:
+            self.made = provision(self.aws, self.workload, self.service)
+            self._processes()
+            self._calibrate()
+            self.places[LOAD].ask("/_control", {"begin": True})
+        except BaseException:
+            self.stop()
+            raise
+        ids = {p: self.made.names[p] for p, piece in self.workload.pieces.items() if piece.type == "instance"}
+        self._watcher = Watcher(self.aws, self.places, ids, self.touches)
+        self._watcher.start()
+        self.publisher.start()
+
+    def stop(self) -> None:
+        """Everything ends; resources stay, as they do in AWS."""
+        self.publisher.stop()
+        if self._watcher:
+            self._watcher.stop()
+        for place in self.places.values():
+            place.kill()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def disturbed(self, since_ms: Ms) -> tuple[list[Span], Ms]:
+        """Windows that the machine disturbed, and its largest lag in scenario time."""
+        return self.disturbances.since(since_ms)
+
+    def healthy(self) -> dict[str, bool]:
+        """Which processes are there and answer."""
+        return {ident: place.healthy() for ident, place in self.places.items()}
+
+    def actuators(self) -> dict[str, Functions | Instances]:
+        """What FIS can do here; only what some piece of this workload can suffer."""
+        types = {piece.type for piece in self.workload.pieces.values()}
+        functions = Functions(self.places, self.made, self.touches)
+        instances = Instances(self.aws, self.places, self.made, self.touches)
+        found: dict[str, Functions | Instances] = {}
+        if "function" in types:
+            found |= dict.fromkeys((fis.ERROR, fis.DELAY, fis.RESPOND), functions)
+        if "instance" in types:
+            found |= dict.fromkeys((fis.STOP, fis.REBOOT, fis.TERMINATE), instances)
+        return found
+
+    # ---- start
+    def _processes(self) -> None:
+        for place in self.places.values():
+            place.spawn()
+        for place in self.places.values():
+            place.listening()
+        for ident, piece in self.workload.pieces.items():
+            self.places[ident].tell(self._told(ident, piece))
+        self.places[LOAD].tell(self._told_load())
+        for place in self.places.values():
+            place.ready()
+
+    def _shared(self) -> Wire:
+        return {"anchor": asdict(self.anchor), "period_ms": self.workload.publish,
+                "lag_limit_ms": self.timeout / self.anchor.speed / 2}  # fmt: skip
+
+    def _told(self, ident: str, piece: Piece) -> Wire:
+        calls = [piece.consumer] if piece.type == "queue" and piece.consumer else list(piece.calls)
+        # an edge goes where its records lead, and those may be changed to any piece
+        wanted = [p for p in self.workload.pieces if p != ident] if piece.type == "edge" else calls
+        own = {
+            "id": ident, "type": piece.type, "latency_ms": piece.latency, "grace_ms": self.grace, "calls": calls,
+            "seed": f"{self.seed}-{ident}", "endpoint": self.endpoint, "record": piece.record,
+            "zone": self.made.zones.get(piece.record or ""),
+            "weighted": [[piece.routes[route], weight] for route, weight in weights(piece).items()],
+            "places": {p: self._place(p) for p in wanted},
+        }  # fmt: skip
+        return self._shared() | own
+
+    def _place(self, ident: str) -> Wire:
+        return {"url": self.places[ident].url, "timeout_ms": self.workload.pieces[ident].timeout}
+
+    def _told_load(self) -> Wire:
+        load = self.workload.load
+        canaries = [self._place(p) | {"per_minute": rate} for p, rate in load.canaries.items()]
+        given = {"per_minute": load.per_minute, "shape": load.shape, "seed": self.seed}
+        return self._shared() | self._place(load.source) | {"load": given, "canaries": canaries}
+
+    def _calibrate(self) -> None:
+        seen = self.places[LOAD].ask("/_control", {"calibrate_s": CALIBRATE_S}, CALIBRATE_S + 20)
+        self.calibration = Calibration.of(self.timeout, seen["largest_ms"], seen["requests"])
+        warning = self.calibration.warning(self.anchor.speed)
+        if warning:
+            LOG.warning(warning)
+
+    # ---- metrics
+    def collect(self, start: Ms) -> Views:
+        """What every process counted in a bucket; what the machine disturbed is noted on the way."""
+        found = dict(zip(self.places, self._pool.map(lambda p: _view(p, start), self.places.values()), strict=True))
+        for ident, view in found.items():
+            if not self.touches.touched(ident, start - self.grace, start + self.workload.publish + self.grace):
+                self._note(start, view)
+        return found
+
+    def _note(self, start: Ms, view: Wire | None) -> None:
+        if view is None:
+            self.disturbances.lost(start)
+            return
+        self.disturbances.lagged(start, round(view["lag_ms"] * self.anchor.speed))
+        for began, ended in view["stalls"]:
+            self.disturbances.stall(began, ended)
+
+    def _put(self, start: Ms, views: Views) -> None:
+        for namespace, data in data_of(self.workload, self.made, views, start).items():
+            if data:
+                self.aws.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
+
+
+def _view(place: Place, start: Ms) -> Wire | None:
+    try:
+        return place.ask(f"/_counts?start={start}")
+    except OSError:
+        return None
