@@ -86,10 +86,12 @@ class State:
     prompts: dict[str, PromptState] = field(default_factory=dict)
     tasks: dict[str, dict[int, Ms]] = field(default_factory=dict)
     called: dict[tuple[str, int], Ms] = field(default_factory=dict)
+    call_failed: dict[tuple[str, int], str] = field(default_factory=dict)
     checked: dict[tuple[str, int], bool] = field(default_factory=dict)
     unavailable: dict[str, Ms] = field(default_factory=dict)
     away_since: dict[str, Ms] = field(default_factory=dict)
     signals: dict[str, dict[Ms, float | None]] = field(default_factory=dict)
+    read_to: dict[str, Ms] = field(default_factory=dict)  # up to when each signal's source was asked
     alarms: dict[str, list[tuple[Ms, str]]] = field(default_factory=dict)
     disturbed: list[tuple[Ms, Ms]] = field(default_factory=list)
     lag_ms: Ms = 0
@@ -276,8 +278,11 @@ def _task_done(state: State, event: Event) -> None:
 
 @_on("task.step_called")
 def _task_called(state: State, event: Event) -> None:
+    key = (event.what["step"], event.what["number"])
     if event.what["ok"]:
-        state.called[event.what["step"], event.what["number"]] = event.at
+        state.called[key] = event.at
+    else:
+        state.call_failed[key] = str(event.what.get("said") or "no reason given")
 
 
 @_on("task.step_checked")
@@ -299,9 +304,12 @@ def _available(state: State, event: Event) -> None:
 
 @_on("signals.sampled")
 def _sampled(state: State, event: Event) -> None:
+    state.read_to.update(event.what.get("read_to_ms", {}))
     for signal, values in event.what["values"].items():
         series = state.signals.setdefault(signal, {})
-        series.update({start: value for start, value in values})
+        for start, value in values:
+            if value is not None or start not in series:  # a missing datapoint never replaces a known value
+                series[start] = value
 
 
 @_on("alarm.changed")

@@ -1,0 +1,132 @@
+"""What is asked of people, and what comes of it: expectations, injects, and tasks step by step. Pure.
+
+A limit on people stands still while the run is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from gameday.clock import Ms
+from gameday.conductor.actions import Action, CallStep, Deliver, record
+from gameday.conductor.sight import look
+from gameday.conductor.timing import used_ms
+from gameday.journal.state import PromptState, State, StepState
+from gameday.model.runbook import RunbookStep
+from gameday.model.scenario import RoleExpectation
+from gameday.plan import Plan, PlannedStep
+from gameday.protocols import Prompt
+
+CHECK_WITHIN_MS = 120_000
+Expects = Literal["acknowledge", "answer", "perform", "none"]
+
+
+def recipient(plan: Plan, state: State, role: str, now: Ms) -> str:
+    """Who is asked: the role, or its deputy while nobody in it is available."""
+    seen = set[str]()
+    while state.away(role, now) and role in plan.deputies and role not in seen:
+        seen.add(role)
+        role = plan.deputies[role]
+    return role
+
+
+def role_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
+    """Somebody is expected to acknowledge or answer."""
+    expects: Expects = step.expect.does if isinstance(step.expect, RoleExpectation) else "acknowledge"
+    prompt = state.prompts.get(step.id)
+    if prompt is None:
+        yield _deliver(plan, state, step, step.says or step.title, expects, now)
+    else:
+        yield from _answered(state, step, held, prompt, now)
+
+
+def inject_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
+    """Somebody is told something, and may be expected to react."""
+    prompt = state.prompts.get(step.id)
+    if isinstance(step.expect, RoleExpectation):
+        yield from role_actions(plan, state, step, held, now)
+    elif prompt is None:
+        yield _deliver(plan, state, step, step.says or step.title, "none", now)
+    else:
+        yield record("step.ended", step=step.id, result="done", why=None, after_ms=0)
+
+
+def _answered(state: State, step: PlannedStep, held: StepState, prompt: PromptState, now: Ms) -> Iterator[Action]:
+    if prompt.done_ms is not None:
+        after = used_ms(state, prompt.delivered_ms, prompt.done_ms)
+        late = step.within_ms is not None and after > step.within_ms
+        result, why = ("missed", "it came too late") if late else ("met", None)
+        yield record("step.ended", step=step.id, result=result, why=why, after_ms=after, by=prompt.done_by)
+    elif step.within_ms is not None and used_ms(state, prompt.delivered_ms, now) > step.within_ms:
+        why = f"{prompt.to} did not {prompt.expects} in time"
+        yield record("step.ended", step=step.id, result="missed", why=why, after_ms=None)
+
+
+def task_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
+    """A runbook is followed, one step after the other; a call or a check that fails ends the task."""
+    started, done = held.started_ms or now, state.tasks.get(step.id, {})
+    left = [s for s in plan.runbook(step.runbook or "").steps if s.number not in done]
+    after = used_ms(state, started, now)
+    if not left:
+        last = max(done.values(), default=now)
+        yield _task_ended(step, "done", None, used_ms(state, started, last))
+    elif step.within_ms is not None and after > step.within_ms:
+        yield _task_ended(step, "expired", f"step {left[0].number} was not done in time", after)
+    else:
+        yield from _runbook_step(plan, state, step, left[0], now)
+
+
+def _task_ended(step: PlannedStep, result: str, why: str | None, after: Ms) -> Action:
+    return record("step.ended", step=step.id, result=result, why=why, after_ms=after)
+
+
+def _runbook_step(plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, now: Ms) -> Iterator[Action]:
+    prompt = state.prompts.get(f"{step.id}#{todo.number}")
+    if prompt is None:
+        yield _deliver(plan, state, step, todo.says, "perform", now, todo.number)
+    elif prompt.done_ms is not None:
+        yield from _performed(plan, state, step, todo, prompt, now)
+
+
+def _performed(
+    plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, prompt: PromptState, now: Ms
+) -> Iterator[Action]:
+    key, block = (step.id, todo.number), todo.block
+    failed = state.call_failed.get(key)
+    if failed is not None:
+        yield _task_ended(step, "failed", f"the call of step {todo.number} failed: {failed}", now - prompt.delivered_ms)
+    elif block and block.do and key not in state.called:
+        yield CallStep(step.id, todo.number)
+    elif block and block.check and not state.checked.get(key):
+        yield from _check(plan, state, step, todo, prompt, now)
+    else:
+        yield record("task.step_done", step=step.id, number=todo.number, after_ms=now - prompt.delivered_ms,
+                     role=prompt.done_by)  # fmt: skip
+
+
+def _check(
+    plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, prompt: PromptState, now: Ms
+) -> Iterator[Action]:
+    key = (step.id, todo.number)
+    assert todo.block and todo.block.check  # _performed asks only then
+    if state.checked.get(key) is False:
+        yield _task_ended(step, "failed", f"the check of step {todo.number} was not met", now - prompt.delivered_ms)
+        return
+    given = todo.block.check
+    condition = given if given.within is not None else given.model_copy(update={"within": CHECK_WITHIN_MS})
+    seen = look(plan, state, condition, state.called.get(key, prompt.done_ms or now), now)
+    if seen.hit:
+        yield record("task.step_checked", step=step.id, number=todo.number, ok=True, said=f"seen: {given}",
+                     bucket_ms=seen.hit.start_ms)  # fmt: skip
+    elif seen.over:
+        said = f"not seen: {given}" if seen.read else f"{given.signal} could not be read"
+        yield record("task.step_checked", step=step.id, number=todo.number, ok=False, said=said)
+
+
+def _deliver(
+    plan: Plan, state: State, step: PlannedStep, says: str, expects: Expects, now: Ms, number: int | None = None
+) -> Deliver:
+    ident = step.id if number is None else f"{step.id}#{number}"
+    to = recipient(plan, state, step.to or "facilitator", now)
+    return Deliver(Prompt(ident, state.run or "", step.id, to, says, expects, number))

@@ -1,0 +1,105 @@
+"""What to do now: pure, from plan, state and time. ``walk`` does it, records what came of it, and asks again.
+
+The phases: preflight, baseline (is the service steady?), execute (the timeline), restore (take everything back, see
+it gone), verify (is the service steady again?), ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gameday.clock import Ms
+from gameday.conductor.actions import Action, End, record
+from gameday.conductor.faulting import fault_actions, settled
+from gameday.conductor.guards import guard_actions
+from gameday.conductor.steady import largest_period, settling, unsteady
+from gameday.conductor.steps import step_actions, withdraw
+from gameday.journal.state import State
+from gameday.plan import Plan
+
+PATIENCE = 2  # how many times longer than planned a baseline may take until it is clean
+RESTORE_WALL_MS = 120_000
+VERIFY_HOLDS = 2
+
+
+def decide(plan: Plan, state: State, now: Ms) -> list[Action]:
+    """All that is to be done now. Records come first; effects are for when there is nothing more to record."""
+    if state.ended_status is not None:
+        return []
+    return list(_actions(plan, state, now))
+
+
+def _actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
+    yield from fault_actions(plan, state, now)
+    if state.abort and state.phase not in ("restore", "ended"):
+        yield from withdraw(plan, state, now, state.abort)
+        yield record("phase.entered", phase="restore")
+    elif state.phase in (None, "preflight"):
+        if state.go_by is not None:
+            yield record("phase.entered", phase="baseline")
+    elif state.phase == "baseline":
+        yield from _baseline(plan, state, now)
+    elif state.phase == "execute":
+        yield from _execute(plan, state, now)
+    elif state.phase == "restore":
+        yield from _restore(plan, state, now)
+    elif state.phase == "verify":
+        yield from _verify(plan, state, now)
+
+
+def _baseline(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
+    if state.t_go is not None:
+        if now >= state.t_go:
+            yield record("phase.entered", phase="execute")
+        return
+    if plan.method == "tabletop":
+        yield record("timeline.started", t_go_ms=now)
+        return
+    began, period = state.phase_ms["baseline"], largest_period(plan)
+    first = -(-began // period) * period
+    if now < first + plan.baseline_ms + settling(plan):
+        return
+    waits_for = unsteady(plan, state, first, now, plan.baseline_ms)
+    if not waits_for:
+        yield record("timeline.started", t_go_ms=(now // period + 1) * period)
+    elif now >= first + plan.baseline_ms * (1 + PATIENCE) + settling(plan):
+        why = f"nothing was broken: the service was never seen steady ({', '.join(waits_for)})"
+        yield from withdraw(plan, state, now, why, "skipped")
+        yield record("phase.entered", phase="restore", why=why)
+
+
+def _execute(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
+    yield from guard_actions(plan, state, now)
+    if state.timeline_at(now) >= plan.max_duration_ms:
+        yield record("abort.asked", why="max_duration is over")
+        return
+    yield from step_actions(plan, state, now)
+    if all(state.step(s.id).status == "ended" for s in plan.steps):
+        yield record("phase.entered", phase="restore")
+
+
+def _restore(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
+    over = now >= state.phase_ms["restore"] + RESTORE_WALL_MS * state.speed + _longest_gone(plan)
+    if not settled(plan, state) and not over:
+        return
+    if state.abort:
+        yield End("aborted", state.abort)
+    elif over or state.t0 is None:
+        yield End("completed")
+    else:
+        yield record("phase.entered", phase="verify")
+
+
+def _longest_gone(plan: Plan) -> Ms:
+    limits = [s.fault.gone.within or 0 for s in plan.steps if s.fault and s.fault.gone]
+    return max(limits, default=0) + settling(plan) + 2 * largest_period(plan)
+
+
+def _verify(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
+    ends = [f.ended_ms for f in state.faults.values() if f.ended_ms is not None]
+    since = max(ends, default=state.phase_ms["verify"])
+    hold = max((t.hold for t in plan.tolerances), default=0)
+    last = max((state.t_go or now) + plan.max_duration_ms + state.held_ms,
+               since + VERIFY_HOLDS * hold + settling(plan) + largest_period(plan))  # fmt: skip
+    if not unsteady(plan, state, since, now) or now >= last:
+        yield End("completed")

@@ -1,0 +1,127 @@
+"""The life of a fault: requested, accepted, effective, ended, clean, gone. Faults outlive their step, so they are
+looked at apart from the steps (docs/decisions/002)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gameday.clock import Ms
+from gameday.conductor.actions import Action, PollFault, StartFault, StopFault, record
+from gameday.conductor.sight import look
+from gameday.journal.state import FaultState, State
+from gameday.model.scenario import Condition
+from gameday.plan import Plan, PlannedFault, PlannedStep
+
+PROVIDER_ONLY = "the provider's word alone"
+WITHIN_MS = 120_000
+GRACE_MS = 60_000  # how long a provider may take to end by itself what was due to end
+GRACE_WALL_MS = 5_000
+
+
+def fault_actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
+    """What to do about each fault now."""
+    for step in plan.steps:
+        if step.fault is None:
+            continue
+        fault = state.faults.get(step.id)
+        if fault is not None:
+            yield from _go_on(plan, state, step, step.fault, fault, now)
+        elif state.step(step.id).status == "running" and not state.abort and step.id not in state.skips:
+            yield StartFault(step.id)
+
+
+def settled(plan: Plan, state: State) -> bool:
+    """Whether nothing is to be awaited of any fault: each is clean and seen gone, or given up."""
+    return all(f.clean and (_refused(f) or f.gone_ms is not None or f.not_gone) for f in state.faults.values())
+
+
+def _refused(fault: FaultState) -> bool:
+    return fault.accepted_ms is None and fault.t0_ms is None
+
+
+def _go_on(
+    plan: Plan, state: State, step: PlannedStep, planned: PlannedFault, fault: FaultState, now: Ms
+) -> Iterator[Action]:
+    yield from _effect(plan, state, step, planned, fault, now)
+    if fault.clean and fault.ended_ms is None:  # undone from the ledger, while nobody conducted
+        yield record("fault.ended", step=step.id, status="stopped")
+    elif fault.ended_ms is None:
+        yield from _running(state, step, planned, fault, now)
+    elif not fault.clean:
+        yield StopFault(step.id)
+    elif not _refused(fault) and fault.gone_ms is None and not fault.not_gone:
+        yield from _gone(plan, state, step, planned, fault, now)
+
+
+def _effect(
+    plan: Plan, state: State, step: PlannedStep, planned: PlannedFault, fault: FaultState, now: Ms
+) -> Iterator[Action]:
+    if planned.effective is None or fault.t0_ms is not None or fault.not_effective or fault.accepted_ms is None:
+        return
+    condition = _limited(planned.effective)
+    seen = look(plan, state, condition, fault.requested_ms, now)
+    if seen.hit:
+        t0 = max(seen.hit.start_ms, fault.requested_ms)
+        yield record("fault.effective", step=step.id, witness=str(condition), value=seen.hit.value,
+                     bucket_ms=seen.hit.start_ms, t0_ms=t0)  # fmt: skip
+    elif seen.over:
+        yield record("fault.not_effective", step=step.id, witness=str(condition), read=seen.read,
+                     values=list(seen.values))  # fmt: skip
+
+
+def _running(state: State, step: PlannedStep, planned: PlannedFault, fault: FaultState, now: Ms) -> Iterator[Action]:
+    why = _stop_reason(state, step, planned, fault, now)
+    if fault.stop_requested_ms is not None:
+        yield StopFault(step.id)
+    elif why:
+        yield record("fault.stop_requested", step=step.id, why=why)
+    else:
+        yield StartFault(step.id) if fault.accepted_ms is None else PollFault(step.id)
+
+
+def _stop_reason(state: State, step: PlannedStep, planned: PlannedFault, fault: FaultState, now: Ms) -> str | None:
+    if state.abort:
+        return state.abort
+    if step.id in state.skips:
+        return "skipped"
+    if state.phase in ("restore", "verify", "ended"):
+        return "the timeline is over"
+    grace = GRACE_MS + GRACE_WALL_MS * state.speed
+    begun = fault.requested_ms if fault.accepted_ms is None else fault.accepted_ms
+    if planned.duration_ms is not None and now >= begun + planned.duration_ms + grace:
+        return "its time is over"
+    return None
+
+
+def _gone(
+    plan: Plan, state: State, step: PlannedStep, planned: PlannedFault, fault: FaultState, now: Ms
+) -> Iterator[Action]:
+    if planned.gone is None:
+        yield record("fault.gone", step=step.id, witness=PROVIDER_ONLY)
+        return
+    condition = _limited(planned.gone)
+    since = fault.ended_ms if fault.ended_ms is not None else now
+    seen = look(plan, state, condition, since, now)
+    if seen.hit:
+        yield record("fault.gone", step=step.id, witness=str(condition), value=seen.hit.value,
+                     bucket_ms=seen.hit.start_ms)  # fmt: skip
+    elif seen.over:
+        yield record("fault.not_gone", step=step.id, witness=str(condition), resources=list(planned.resources),
+                     values=list(seen.values))  # fmt: skip
+
+
+def _limited(condition: Condition) -> Condition:
+    return condition if condition.within is not None else condition.model_copy(update={"within": WITHIN_MS})
+
+
+def fault_result(planned: PlannedFault, fault: FaultState) -> tuple[str, str | None] | None:
+    """How the step of this fault ends, and why; None while that is open."""
+    if fault.ended_ms is not None and _refused(fault):
+        return "failed", fault.stop_why or "refused by the provider"
+    if fault.not_effective:
+        return "failed", f"no effect was seen: {planned.effective}"
+    if fault.not_gone:
+        return "failed", f"not seen gone: {planned.gone}"
+    if fault.gone_ms is None:
+        return None
+    return ("done", None) if fault.status != "failed" else ("failed", "the provider says it failed")

@@ -1,0 +1,109 @@
+"""What stops the day. A guard on a tolerance uses the upper bound; a guard that cannot be read for three of its
+periods fires (design: semantics, "Guards, dead-man"). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gameday.clock import Ms
+from gameday.conductor.actions import Record, record
+from gameday.conductor.sight import ALARM, buckets, readings
+from gameday.journal.state import State
+from gameday.model.scenario import AlarmGuard, Guard, SignalGuard, ToleranceGuard
+from gameday.plan import Plan, Signal
+from gameday.verdict.progress import upper_so_far
+
+UNREADABLE_PERIODS = 3
+
+
+def guard_name(guard: Guard) -> str:
+    """How a guard is called in the journal."""
+    if isinstance(guard, ToleranceGuard):
+        return f"{guard.tolerance} at {guard.at:.0%}"
+    if isinstance(guard, AlarmGuard):
+        return f"alarm {guard.alarm}"
+    return f"{guard.signal} {'above' if guard.above is not None else 'below'} {guard.above or guard.below or 0:g}"
+
+
+def guard_actions(plan: Plan, state: State, now: Ms) -> Iterator[Record]:
+    """What each guard says now; when one has fired the run is aborted."""
+    if state.t_go is None or state.abort:
+        return
+    if state.guards_fired:
+        yield record("abort.asked", why=f"guard: {state.guards_fired[0]}")
+        return
+    for guard in plan.guards:
+        name = guard_name(guard)
+        unread = _unread(plan, state, guard, now)
+        value = None if unread else _fires(plan, state, guard, now)
+        if unread:
+            yield record("guard.unreadable", guard=name, signals=unread)
+        elif value is not None:
+            yield record("guard.fired", guard=name, value=round(value, 4))
+
+
+def _signals(plan: Plan, guard: Guard) -> list[Signal]:
+    if isinstance(guard, ToleranceGuard):
+        tolerance = next(t for t in plan.tolerances if t.id == guard.tolerance)
+        names = {tolerance.measure.attempts, tolerance.measure.failures}
+        return [s for s in plan.signals if s.id in names]
+    return [plan.alarm_signal(guard.alarm) if isinstance(guard, AlarmGuard) else plan.signal(guard.signal)]
+
+
+def _unread(plan: Plan, state: State, guard: Guard, now: Ms) -> list[str]:
+    """The signals of which nothing has been known for three of their periods, beyond the time they need to settle."""
+    assert state.t_go is not None  # guard_actions asks only then
+    silent = []
+    for signal in _signals(plan, guard):
+        newest = _newest(state, signal, state.t_go)
+        if now - newest - signal.settles_ms > (UNREADABLE_PERIODS + 1) * signal.period_ms:
+            silent.append(signal.id)
+    return silent
+
+
+def _newest(state: State, signal: Signal, t_go: Ms) -> Ms:
+    """The end of the newest bucket that was read, or the last look at an alarm; not before the go."""
+    if signal.source == ALARM:
+        states = state.alarms.get(signal.id, ())
+        there = bool(states) and states[-1][1] != "MISSING"
+        return max(t_go, state.read_to.get(signal.id, 0)) if there else t_go
+    known = [t for t, v in state.signals.get(signal.id, {}).items() if v is not None]
+    return max(t_go, max(known, default=0) + signal.period_ms)
+
+
+def _fires(plan: Plan, state: State, guard: Guard, now: Ms) -> float | None:
+    """The value at which it fires; None while it does not."""
+    if isinstance(guard, ToleranceGuard):
+        used = used_share(plan, state, guard.tolerance, now)
+        return used if used is not None and used >= guard.at else None
+    if isinstance(guard, AlarmGuard):
+        states = state.alarms.get(plan.alarm_signal(guard.alarm).id, ())
+        return 1.0 if states and states[-1][1] == "ALARM" else None
+    return _signal_fires(plan, state, guard, now)
+
+
+def used_share(plan: Plan, state: State, tolerance_id: str, now: Ms) -> float | None:
+    """The share of a tolerance that may be used up by now; None when nothing can be said."""
+    tolerance = next(t for t in plan.tolerances if t.id == tolerance_id)
+    names = {s.id for s in plan.signals}
+    if not {tolerance.measure.attempts, tolerance.measure.failures} <= names or state.t_go is None:
+        return None
+    dt = plan.signal(str(tolerance.measure.attempts)).period_ms
+    seen = buckets(plan, state, tolerance, state.t_go - plan.baseline_ms, now)
+    baseline = sum(1 for b in seen if b.start_ms + dt <= state.t_go)
+    upper = upper_so_far(tolerance, seen, dt, baseline)
+    if upper is None or not upper:
+        return upper
+    return upper / tolerance.limit if tolerance.limit else float("inf")
+
+
+def _signal_fires(plan: Plan, state: State, guard: SignalGuard, now: Ms) -> float | None:
+    signal = plan.signal(guard.signal)
+    needed = max(1, -(-(guard.lasts or 0) // signal.period_ms))
+    last = readings(plan, state, guard.signal, state.t_go or 0, now)[-needed:]
+    values = [r.value for r in last if r.value is not None and _beyond(guard, r.value)]
+    return values[-1] if len(values) == needed else None
+
+
+def _beyond(guard: SignalGuard, value: float) -> bool:
+    return (guard.above is not None and value > guard.above) or (guard.below is not None and value < guard.below)

@@ -1,0 +1,153 @@
+"""Doing what ``decide`` asks for: each action becomes work for a thread, and what comes of it becomes events."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gameday.conductor.actions import CallStep, Deliver, Effect, PollFault, StartFault, StopFault
+from gameday.conductor.ledger import Ledger
+from gameday.journal.events import Draft
+from gameday.journal.state import State
+from gameday.model.runbook import AwsCall
+from gameday.plan import Plan, PlannedFault
+from gameday.protocols import Channel, Fault, Order, ProviderStatus, Trace
+
+MakeCall = Callable[[AwsCall], str]
+
+
+class Withdrawn(RuntimeError):
+    """A start that was still under way when its fault was to be stopped: it changes nothing more."""
+
+
+def token(run: str, step: str) -> str:
+    """The client token of a fault: the same for the same run and step, so that it is never injected twice."""
+    return hashlib.sha256(f"{run}\0{step}".encode()).hexdigest()[:32]
+
+
+def order_of(plan: Plan, run: str, step: str, planned: PlannedFault) -> Order:
+    """The order for a planned fault."""
+    return Order(run, step, token(run, step), planned.action, planned.settings, planned.targets, planned.duration_ms,
+                 plan.environment_definition)  # fmt: skip
+
+
+@dataclass
+class Performer:
+    """Makes the work of an action, and reads its outcome. The state is only read, and only in the loop's thread."""
+
+    plan: Plan
+    ledger: Ledger
+    faults: Mapping[str, Fault]
+    channel: Channel
+    call: MakeCall
+    stopping: set[str] = field(default_factory=set)
+    starting: set[str] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def key(self, action: Effect) -> str:
+        """Effects of one key never run at the same time."""
+        match action:
+            case Deliver(prompt):
+                return f"deliver:{prompt.id}"
+            case CallStep(step, number):
+                return f"call:{step}#{number}"
+            case StartFault(step):
+                return f"start:{step}"
+            case PollFault(step):
+                return f"poll:{step}"
+            case StopFault(step):
+                return f"stop:{step}"
+
+    def work(self, action: Effect, state: State) -> Callable[[], list[Draft]]:
+        """What to run in a thread; it returns the events that tell what came of it."""
+        match action:
+            case Deliver(prompt):
+                return lambda: self._deliver(prompt)
+            case CallStep(step, number):
+                return lambda: self._call(step, number)
+            case StartFault(step):
+                planned, order = self._order(step, state)
+                return lambda: self._start(planned, order)
+            case PollFault(step):
+                trace, ended = dict(state.faults[step].trace), state.faults[step].targets
+                return lambda: self._poll(step, trace, bool(ended))
+            case StopFault(step):
+                with self.lock:
+                    self.stopping.add(step)
+                trace = self._trace(step, state)
+                return lambda: self._stop(step, trace)
+
+    def _fault(self, step: str) -> tuple[PlannedFault, Fault]:
+        planned = self.plan.step(step).fault
+        if planned is None:
+            raise KeyError(f"step {step} has no fault")
+        return planned, self.faults[planned.provider]
+
+    def _order(self, step: str, state: State) -> tuple[PlannedFault, Order]:
+        planned, _ = self._fault(step)
+        return planned, order_of(self.plan, state.run or "", step, planned)
+
+    def _trace(self, step: str, state: State) -> Trace:
+        run = state.run or ""
+        return {"run": run, "step": step, "token": token(run, step), **state.faults[step].trace}
+
+    def _start(self, planned: PlannedFault, order: Order) -> list[Draft]:
+        def note(facts: Trace) -> None:
+            with self.lock:
+                if order.step in self.stopping:
+                    raise Withdrawn(f"{order.step} is to be stopped")
+            self.ledger.note(order.step, facts)
+
+        with self.lock:
+            self.starting.add(order.step)
+        try:
+            trace = self.faults[planned.provider].start(order, note)
+        finally:
+            with self.lock:
+                self.starting.discard(order.step)
+        return [Draft("fault.accepted", {"step": order.step, "trace": trace})]
+
+    def _poll(self, step: str, trace: Trace, known: bool) -> list[Draft]:
+        status = self._fault(step)[1].poll(trace)
+        drafts = []
+        if status.targets and not known:
+            drafts.append(Draft("fault.targets", {"step": step, "targets": {k: list(v) for k, v in
+                                                                            status.targets.items()}}))  # fmt: skip
+        return drafts + _ended(step, status)
+
+    def _stop(self, step: str, trace: Trace) -> list[Draft]:
+        status = self._fault(step)[1].stop(trace)
+        if status.state not in ("ended", "failed"):
+            raise RuntimeError(f"still {status.state}: {status.detail}")
+        with self.lock:
+            if step in self.starting:  # a call of it may still arrive there
+                raise RuntimeError("its start is still under way")
+        if not status.clean:
+            return _ended(step, status)
+        self.ledger.gone(step)
+        return [*_ended(step, status), Draft("undo.done", {"step": step, "resource": trace})]
+
+    def _deliver(self, prompt: Any) -> list[Draft]:
+        receipt = self.channel.deliver(prompt)
+        what = {"prompt": prompt.id, "step": prompt.step, "to": prompt.to, "says": prompt.says, "via": self.channel.name,
+                "expects": prompt.expects, "number": prompt.number, "receipt": receipt}  # fmt: skip
+        return [Draft("prompt.delivered", what)]
+
+    def _call(self, step: str, number: int) -> list[Draft]:
+        runbook = self.plan.runbook(self.plan.step(step).runbook or "")
+        block = next(s.block for s in runbook.steps if s.number == number)
+        assert block is not None and block.do is not None  # decide asks only for steps with a call
+        try:
+            said, ok = self.call(block.do), True
+        except Exception as error:  # noqa: BLE001  # a call that fails is a result of the task, not of the conductor
+            said, ok = f"{type(error).__name__}: {error}"[:500], False
+        return [Draft("task.step_called", {"step": step, "number": number, "ok": ok, "said": said})]
+
+
+def _ended(step: str, status: ProviderStatus) -> list[Draft]:
+    if status.state not in ("ended", "failed"):
+        return []
+    return [Draft("fault.ended", {"step": step, "status": status.state, "detail": status.detail})]

@@ -1,0 +1,128 @@
+"""Reading the signals: all that are due in one call a source, what is new into the journal, gaps as gaps.
+
+A window always reaches back over what may still have changed, and over what a failing source could not give: CloudWatch
+kept it. A bucket that should be there by now and is not becomes a missing datapoint, never a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gameday.clock import Ms
+from gameday.journal.events import Draft
+from gameday.journal.state import State
+from gameday.plan import Signal
+from gameday.protocols import Observer, Sample, Window
+
+LATE_BUCKETS = 5  # how far back a datapoint that came late is still looked for
+FASTEST_MS, SLOWEST_MS = 5_000, 15_000
+AGAIN_MS = 60_000  # a source that stays unreadable is journalled again after so long
+WORDS = {1.0: "ALARM", 0.0: "OK", None: "INSUFFICIENT_DATA"}
+MISSING = "MISSING"  # there is no such alarm any more
+POINTWISE = frozenset({"cloudwatch.alarm"})  # a state since an instant, not buckets
+Found = Mapping[str, Sequence[Sample]]
+
+
+@dataclass
+class Source:
+    """One observer, and how far its signals have been read."""
+
+    observer: Observer
+    signals: tuple[Signal, ...]
+    since: Ms
+    read_to: Ms | None = None
+    looked: Ms | None = None
+    told: Ms | None = None
+    failing_since: Ms | None = None
+    failed_told: Ms | None = None
+    window: Window = field(default_factory=lambda: Window(0, 0))
+
+    @property
+    def name(self) -> str:
+        """The observer's."""
+        return self.observer.name
+
+    @property
+    def every_ms(self) -> Ms:
+        """A quarter of the shortest period, and neither too often nor too seldom."""
+        return min(SLOWEST_MS, max(FASTEST_MS, min(s.period_ms for s in self.signals) // 4))
+
+    def due(self, now: Ms) -> bool:
+        """Whether it is time to look again."""
+        return self.looked is None or now - self.looked >= self.every_ms
+
+    def look(self, now: Ms) -> Window:
+        """The window of the next look."""
+        self.looked = now
+        back = max(s.settles_ms + LATE_BUCKETS * s.period_ms for s in self.signals)
+        largest = max(s.period_ms for s in self.signals)
+        start = max(self.since, (self.read_to if self.read_to is not None else now) - back)
+        start = self.since if self.read_to is None else start
+        self.window = Window(start // largest * largest, -(-now // 1000) * 1000)
+        return self.window
+
+    def sample(self, window: Window) -> Found:
+        """Read; in a thread of its own."""
+        return self.observer.sample(self.signals, window)
+
+
+def sources(signals: Sequence[Signal], observers: Sequence[Observer], since: Ms) -> tuple[list[Source], list[Signal]]:
+    """Each observer with the signals it can read, and the signals that none can."""
+    found = [Source(o, tuple(s for s in signals if s.source in o.sources), since) for o in observers]
+    known = {s.id for source in found for s in source.signals}
+    return [source for source in found if source.signals], [s for s in signals if s.id not in known]
+
+
+def read(source: Source, window: Window, found: Found, state: State) -> list[Draft]:
+    """What a look brought: new or changed datapoints, missing ones, alarms that changed."""
+    asked = window.end_ms
+    values, drafts = {}, list[Draft]()
+    for signal in source.signals:
+        samples = found.get(signal.id, ())
+        if signal.source in POINTWISE:
+            drafts += _alarm(signal, samples, state, asked)
+        elif new := _new(signal, samples, window, state):
+            values[signal.id] = new
+    source.read_to, source.failing_since, source.failed_told = asked, None, None
+    if values or drafts or source.told is None or asked - source.told >= min(s.period_ms for s in source.signals):
+        source.told = asked
+        read_to = {s.id: asked for s in source.signals}
+        drafts.append(Draft("signals.sampled", {"values": values, "read_to_ms": read_to}))
+    return drafts
+
+
+def _new(signal: Signal, samples: Sequence[Sample], window: Window, state: State) -> list[list[float | None]]:
+    """Closed buckets that are new or have changed, and settled ones that should be there and are not."""
+    known, period = state.signals.get(signal.id, {}), signal.period_ms
+    got = {s.start_ms: s.value for s in samples if s.start_ms + period <= window.end_ms}
+    new: dict[Ms, float | None] = {t: v for t, v in got.items() if v is not None and known.get(t) != v}
+    phase = min([*got, *known], default=0) % period
+    first = -(-(window.start_ms - phase) // period) * period + phase
+    settled = window.end_ms - signal.settles_ms - 2 * period  # one period of patience before it counts as missing
+    gaps = (t for t in range(first, settled + 1, period) if t not in known and got.get(t) is None)
+    new.update(dict.fromkeys(gaps))
+    return [[t, v] for t, v in sorted(new.items())]
+
+
+def _alarm(signal: Signal, samples: Sequence[Sample], state: State, asked: Ms) -> list[Draft]:
+    known = state.alarms.get(signal.id, ())
+    if not samples:
+        gone = {"signal": signal.id, "state": MISSING, "since_ms": asked}
+        return [Draft("alarm.changed", gone)] if known and known[-1][1] != MISSING else []
+    last, word = samples[-1], WORDS.get(samples[-1].value, "INSUFFICIENT_DATA")
+    if known and known[-1] == (last.start_ms, word):
+        return []
+    what = {"signal": signal.id, "state": word, "since_ms": last.start_ms}
+    return [Draft("alarm.changed", what)]
+
+
+def failed(source: Source, error: BaseException, now: Ms) -> list[Draft]:
+    """A source that could not be read: journalled when it begins, and again while it lasts."""
+    if source.failed_told is not None and now - source.failed_told < AGAIN_MS:
+        return []
+    source.failing_since = now if source.failing_since is None else source.failing_since
+    source.failed_told = now
+    said = f"{type(error).__name__}: {error}"[:500]
+    what = {"source": source.name, "error": said, "signals": [s.id for s in source.signals]}
+    return [Draft("observer.failed", what)]

@@ -1,0 +1,124 @@
+"""The steps of the timeline: when each starts, how it goes on, and how it ends. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from gameday.clock import Ms
+from gameday.conductor.actions import Action, Record, record
+from gameday.conductor.asking import inject_actions, role_actions, task_actions
+from gameday.conductor.faulting import fault_result
+from gameday.conductor.sight import ALARM, look
+from gameday.conductor.timing import waits_since
+from gameday.journal.state import State, StepState
+from gameday.model.scenario import AlarmExpectation, Condition, RoleExpectation, SignalExpectation
+from gameday.plan import Plan, PlannedStep, Signal
+
+
+def step_actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
+    """What to do about each step now."""
+    for step in plan.steps:
+        held = state.step(step.id)
+        if held.status == "ended":
+            continue
+        if step.id in state.skips and step.kind == "unavailable" and state.away(step.to or "", now):
+            yield record("role.available", role=step.to)
+        elif step.id in state.skips:
+            yield ended(step, held, "skipped", now, "somebody skipped it")
+        elif held.status == "pending":
+            yield from _start(plan, state, step, now)
+        else:
+            yield from _KINDS[step.kind](plan, state, step, held, now)
+
+
+def withdraw(plan: Plan, state: State, now: Ms, why: str, result: str = "withdrawn") -> Iterator[Record]:
+    """End every step that has not ended."""
+    for step in plan.steps:
+        held = state.step(step.id)
+        if held.status != "ended":
+            yield ended(step, held, result, now, why)
+
+
+def ended(step: PlannedStep, held: StepState, result: str, now: Ms, why: str | None = None, **more: object) -> Record:
+    """The event that ends a step; ``after_ms`` counts from its start."""
+    after = more.pop("after_ms", None if held.started_ms is None else now - held.started_ms)
+    return record("step.ended", step=step.id, result=result, why=why, after_ms=after, **more)
+
+
+def _start(plan: Plan, state: State, step: PlannedStep, now: Ms) -> Iterator[Action]:
+    since = waits_since(state, step, now)
+    if since is None:
+        return
+    if step.when is None:
+        yield record("step.started", step=step.id)
+        return
+    seen = look(plan, state, step.when, since, now)
+    if seen.hit or (seen.over and step.on_timeout == "run"):
+        yield record("step.started", step=step.id, why=str(step.when) if seen.hit else "it waited long enough")
+    elif seen.over:
+        result = "skipped" if step.on_timeout == "skip" else "failed"
+        yield ended(step, StepState(), result, now, f"it waited for {step.when}")
+
+
+def _fault(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
+    fault = state.faults.get(step.id)
+    if fault is not None and step.fault is not None and (found := fault_result(step.fault, fault)):
+        yield ended(step, held, found[0], now, found[1])
+
+
+def _expect(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
+    if isinstance(step.expect, RoleExpectation):
+        yield from role_actions(plan, state, step, held, now)
+    elif isinstance(step.expect, AlarmExpectation):
+        yield from _alarm(plan, state, step, step.expect, held, now)
+    elif isinstance(step.expect, SignalExpectation):
+        yield from _signal(plan, state, step, step.expect.condition, held, now)
+
+
+def _alarm(
+    plan: Plan, state: State, step: PlannedStep, expect: AlarmExpectation, held: StepState, now: Ms
+) -> Iterator[Action]:
+    """Met when the alarm entered the state after the go: one that was there before proves nothing."""
+    started, signal = held.started_ms or now, plan.alarm_signal(expect.alarm)
+    since = state.t_go if state.t_go is not None else started
+    entries = [t for t, word in state.alarms.get(signal.id, ()) if word == expect.state and t >= since]
+    if entries:
+        yield ended(step, held, "met", now, after_ms=max(0, entries[0] - started), seen_ms=entries[0])
+    elif step.within_ms is not None and now >= started + step.within_ms + _late(signal):
+        yield ended(step, held, "missed", now, f"{expect.alarm} did not go to {expect.state} in time", after_ms=None)
+
+
+def _signal(
+    plan: Plan, state: State, step: PlannedStep, condition: Condition, held: StepState, now: Ms
+) -> Iterator[Action]:
+    started, signal = held.started_ms or now, plan.signal(condition.signal)
+    seen = look(plan, state, condition.model_copy(update={"within": step.within_ms}), started, now)
+    if seen.hit:
+        after = seen.hit.start_ms + signal.period_ms - started
+        yield ended(step, held, "met", now, after_ms=max(0, after), seen_ms=seen.hit.start_ms)
+    elif seen.over:
+        why = f"not seen: {condition}" if seen.read else f"{condition.signal} could not be read"
+        yield ended(step, held, "missed", now, why, after_ms=None)
+
+
+def _late(signal: Signal) -> Ms:
+    """An alarm's state is known when it has been looked at: two looks of a quarter period, at most."""
+    return signal.period_ms if signal.source == ALARM else signal.period_ms + signal.settles_ms
+
+
+def _unavailable(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
+    started, role, lasts = held.started_ms or now, step.to or "", step.lasts_ms or 0
+    if state.away_since.get(role, -1) < started:
+        yield record("role.unavailable", role=role, until_ms=now + lasts, step=step.id)
+    elif not state.away(role, now):
+        yield ended(step, held, "done", now)
+
+
+_Rule = Callable[[Plan, State, PlannedStep, StepState, Ms], Iterator[Action]]
+_KINDS: dict[str, _Rule] = {
+    "fault": _fault,
+    "expect": _expect,
+    "inject": inject_actions,
+    "unavailable": _unavailable,
+    "task": task_actions,
+}

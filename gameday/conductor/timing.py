@@ -1,0 +1,34 @@
+"""When a step is due, and how much of its limit is used: the timeline stands still while the run is held."""
+
+from __future__ import annotations
+
+from gameday.clock import Ms
+from gameday.journal.state import State
+from gameday.plan import PlannedStep
+
+
+def instant_of(state: State, offset: Ms) -> Ms | None:
+    """When the timeline reached this offset, or would reach it if nobody holds it again. None before the go."""
+    if state.t_go is None:
+        return None
+    at = state.t_go + offset
+    for since, until in state.holds:
+        if since <= at and until > state.t_go:
+            at += until - max(since, state.t_go)
+    return at
+
+
+def waits_since(state: State, step: PlannedStep, now: Ms) -> Ms | None:
+    """Since when nothing but its ``when`` keeps this step from starting; None while something else does."""
+    ends = [state.step(name).ended_ms for name in step.after]
+    known = [end for end in ends if end is not None]
+    if len(known) < len(ends):
+        return None
+    at = None if step.at_ms is None and known else instant_of(state, step.at_ms or 0)
+    since = max([*known, *([at] if at is not None else [])], default=None)
+    return since if since is not None and since <= now and state.held_since is None else None
+
+
+def used_ms(state: State, since: Ms, now: Ms) -> Ms:
+    """Time since then in which the timeline went on."""
+    return state.timeline_at(now) - state.timeline_at(since)

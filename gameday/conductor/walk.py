@@ -1,0 +1,249 @@
+"""The conductor: the only one that appends to a run's journal. Each turn it takes commands, effects and datapoints in,
+asks ``decide`` what to do, records, and sends effects off to their threads.
+
+State changes in this thread alone. Nothing that hangs is ever waited for. Whatever ends the walk, undo follows from
+the ledger.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gameday.clock import Clock, Ms, suspended_ns
+from gameday.conductor.actions import Effect, End, Record, StartFault
+from gameday.conductor.commands import Inbox
+from gameday.conductor.decide import decide
+from gameday.conductor.effects import Inline, Outcome, Threads
+from gameday.conductor.ledger import Ledger
+from gameday.conductor.perform import Performer, order_of, token
+from gameday.conductor.sampling import Found, Source, failed, read
+from gameday.conductor.undo import undo_all
+from gameday.journal.events import Draft, Event
+from gameday.journal.state import State
+from gameday.journal.store import Journal, Superseded
+from gameday.plan import Plan
+
+TURN_S = 0.05
+MOST_RECORDS = 10_000  # in one turn; more means that two rules call each other for ever
+HUNG_S = 30.0
+POLL_WALL_S, POLL_MS = 0.25, 5_000
+UNDO_WALL_MS = 60_000
+SUSPENDED_NS = 2_000_000_000
+STEPPED_MS = 1_000
+Script = Callable[[Plan, State, Ms], Sequence[Draft]]
+Disturbances = Callable[[Ms], tuple[Sequence[tuple[Ms, Ms]], Ms]]
+Show = Callable[[Event], None]
+LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Conductor:
+    """One run under way. ``sources`` are what is watched; ``script`` plays people; ``disturbances`` tells which
+    buckets a rehearsal's machine harmed; ``show`` is told of each event."""
+
+    plan: Plan
+    run_dir: Path
+    journal: Journal
+    ledger: Ledger
+    state: State
+    clock: Clock
+    performer: Performer
+    sources: list[Source]
+    effects: Threads | Inline = field(default_factory=Threads)
+    script: Script = lambda plan, state, now: ()
+    disturbances: Disturbances | None = None
+    show: Show = lambda event: None
+    asked: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.inbox = Inbox(self.plan, self.run_dir)
+        self._polled: dict[str, Ms] = {}
+        self._hung: set[str] = set()
+        self._asleep, self._offset = suspended_ns(), self._wall_offset()
+        self._disturbed_to = self.clock.now()
+
+    # ---- from outside
+    def ask_abort(self, why: str) -> None:
+        """Abort at the next turn, which is now. Safe in a signal handler."""
+        self.asked.append(why)
+        self.effects.wake()
+
+    def record(self, draft: Draft) -> Event:
+        """Append one event, take it into the state, show it."""
+        event = self.journal.append(draft, self.clock.now(), self.clock.wall())
+        self.state.apply(event)
+        try:
+            self.show(event)
+        except Exception:  # whatever a screen raises, the run goes on
+            LOG.exception("the screen failed")
+        return event
+
+    # ---- the walk
+    def run(self) -> str:
+        """Walk until the run has ended; returns its status. Undo follows whatever happens, except that another
+        conductor has taken the run over: then it is that one's. Superseded then, OSError when the journal is full."""
+        try:
+            while self.state.ended_status is None:
+                self.turn()
+        except Superseded:
+            raise
+        except BaseException:
+            self.undo_rest("the conductor failed")
+            raise
+        self.undo_rest("end of the run")
+        return self.state.ended_status
+
+    def turn(self) -> None:
+        """One turn: in, decide, out."""
+        for outcome in self.effects.wait(TURN_S):
+            for draft in self._came_of(outcome):
+                self.record(draft)
+        self._take_in()
+        self._look()
+        self._act()
+
+    def _take_in(self) -> None:
+        while self.asked:
+            why = self.asked.pop(0)
+            if not self.state.abort:
+                self.record(Draft("abort.asked", {"why": why}))
+        for command, drafts in self.inbox.take(self.state, self.clock.now()):
+            for draft in drafts:
+                self.record(draft)
+            self.inbox.settle(command)
+        for draft in self._clock_trouble():
+            self.record(draft)
+        for draft in self.script(self.plan, self.state, self.clock.now()):
+            self.record(draft)
+
+    def _act(self) -> None:
+        for _ in range(MOST_RECORDS):
+            actions = decide(self.plan, self.state, self.clock.now())
+            drafts = [a.draft for a in actions if isinstance(a, Record)]
+            if not drafts:
+                break
+            self.record(drafts[0])  # one at a time: what follows may no longer be right after it
+        else:
+            raise RuntimeError("the rules of the conductor call one another for ever")
+        for action in actions:
+            if isinstance(action, End):
+                self._end(action)
+            elif not isinstance(action, Record):
+                self._send(action)
+
+    def _end(self, end: End) -> None:
+        self.record(Draft("phase.entered", {"phase": "ended"}))
+        self.record(Draft("run.ended", {"status": end.status, "why": end.why}))
+
+    def _send(self, action: Effect) -> None:
+        key = self.performer.key(action)
+        if key.startswith("poll:") and not self._time_to_poll(key):
+            return
+        if isinstance(action, StartFault) and not self._may_start(action.step):
+            return
+        self.effects.run(key, self.performer.work(action, self.state))
+
+    def _time_to_poll(self, key: str) -> bool:
+        every = max(POLL_MS, round(POLL_WALL_S * 1000 * self.clock.speed))
+        if self.clock.now() - self._polled.get(key, 0) < every:
+            return False
+        self._polled[key] = self.clock.now()
+        return True
+
+    def _may_start(self, step: str) -> bool:
+        """Ledger first, journal second, provider third. If the ledger cannot be written nothing is started."""
+        if step in self.state.faults:
+            return True  # a conductor before this one asked, and nobody knows whether it was heard: same token
+        planned, run = self.plan.step(step).fault, self.state.run or ""
+        assert planned is not None  # decide starts faults of fault steps only
+        facts = {"run": run, "step": step, "token": order_of(self.plan, run, step, planned).token}
+        try:
+            self.ledger.intend(step, planned.provider, facts)
+        except OSError as error:
+            self.record(Draft("abort.asked", {"why": f"the undo ledger cannot be written: {error}"}))
+            return False
+        self.record(Draft("fault.requested", {"step": step, "token": token(run, step)}))
+        return True
+
+    def _came_of(self, outcome: Outcome) -> list[Draft]:
+        kind, _, name = outcome.key.partition(":")
+        if kind == "observe":
+            return self._observed(name, outcome)
+        if outcome.error is None:
+            return list(outcome.value)
+        LOG.warning("%s failed", outcome.key, exc_info=outcome.error)
+        if kind == "start" and self.state.faults[name].stop_requested_ms is None:
+            return [Draft("fault.stop_requested", {"step": name, "why": f"it could not be started: {outcome.error}"})]
+        return []  # polls, stops and deliveries are asked for again until they succeed
+
+    # ---- signals
+    def _look(self) -> None:
+        now = self.clock.now()
+        for source in self.sources:
+            key = f"observe:{source.name}"
+            if source.due(now) and not self._hangs(source, key, now):
+                self._begin_look(source, key, now)
+
+    def _begin_look(self, source: Source, key: str, now: Ms) -> None:
+        window = source.look(now)
+
+        def work() -> tuple[Any, Found]:
+            told = self.disturbances(self._disturbed_to) if self.disturbances else None
+            return told, source.sample(window)
+
+        self.effects.run(key, work)
+
+    def _hangs(self, source: Source, key: str, now: Ms) -> bool:
+        """Whether a look is still under way; one that takes too long is a failure of its source."""
+        seconds = self.effects.busy_for(key)
+        if seconds > HUNG_S and key not in self._hung:
+            self._hung.add(key)
+            for draft in failed(source, TimeoutError(f"no answer in {HUNG_S:g} s"), now):
+                self.record(draft)
+        return seconds > 0
+
+    def _observed(self, name: str, outcome: Outcome) -> list[Draft]:
+        source = next(s for s in self.sources if s.name == name)
+        self._hung.discard(outcome.key)
+        if outcome.error is not None:
+            return failed(source, outcome.error, self.clock.now())
+        told, found = outcome.value
+        return [*self._disturbed(told), *read(source, source.window, found, self.state)]
+
+    def _disturbed(self, told: tuple[Sequence[tuple[Ms, Ms]], Ms] | None) -> list[Draft]:
+        """Before the datapoints they spoil, so that nothing is decided on a bucket that the machine disturbed."""
+        windows, lag = told or ((), 0)
+        known = self.state.disturbed
+        new = [w for w in windows if not any(a <= w[0] and w[1] <= b for a, b in known)]
+        drafts = [Draft("rehearsal.disturbed", {"from_ms": a, "to_ms": b, "lag_ms": lag}) for a, b in new]
+        if not drafts and lag > self.state.lag_ms:
+            drafts = [Draft("rehearsal.disturbed", {"from_ms": 0, "to_ms": 0, "lag_ms": lag})]
+        return drafts
+
+    # ---- this machine's clock
+    def _wall_offset(self) -> float:
+        return self.clock.wall() - self.clock.now() / self.clock.speed
+
+    def _clock_trouble(self) -> list[Draft]:
+        drafts, asleep, offset = [], suspended_ns(), self._wall_offset()
+        stepped = round(offset - self._offset)
+        if abs(stepped) >= STEPPED_MS:
+            drafts.append(Draft("clock.stepped", {"by_ms": stepped, "source": "the clock of the conductor's machine"}))
+            self._offset = offset
+        if asleep - self._asleep > SUSPENDED_NS and not self.state.abort:
+            drafts.append(Draft("abort.asked", {"why": "the conductor's machine was asleep"}))
+            self._asleep = asleep
+        return drafts
+
+    # ---- the end, whatever it is
+    def undo_rest(self, why: str) -> bool:
+        """Whether nothing is left. Neither an error of ours nor a full journal keeps it from trying."""
+        deadline = self.clock.now() + round(UNDO_WALL_MS * self.clock.speed)
+        return undo_all(self.ledger, self.performer.faults, self.clock, self._tell, deadline)
+
+    def _tell(self, draft: Draft) -> None:
+        self.record(draft)
