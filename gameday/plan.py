@@ -6,13 +6,21 @@ observers, the environment's definition and the resolved targets (design: semant
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+from pathlib import Path
+from typing import Literal
 
+from pydantic import ValidationError
+
+from gameday.errors import DamagedRun, Place, Problem
+from gameday.model.load import read_file
 from gameday.model.runbook import Runbook
 from gameday.model.scenario import Condition, Expectation, Guard, PersonScript
 from gameday.model.tolerance import Tolerance
-from gameday.model.types import Strict
+from gameday.model.types import Strict, Tree
 from gameday.model.workspace import Environment
+
+ALARM_SOURCE = "cloudwatch.alarm"
 
 
 class Signal(Strict):
@@ -22,7 +30,7 @@ class Signal(Strict):
     source: str
     means: str = ""
     unit: str = "count"
-    query: dict[str, Any]
+    query: Tree
     period_ms: int
     settles_ms: int
     implicit: bool = False  # made by gameday for a default witness or a bare alarm name
@@ -33,14 +41,14 @@ class PlannedFault(Strict):
 
     provider: str
     action: str
-    settings: dict[str, Any]
+    settings: Tree  # as written and checked; ``provider.settings.model_validate(settings)`` reads them
     targets: dict[str, tuple[str, ...]]
     resources: tuple[str, ...]
     duration_ms: int | None
     one_shot: bool = False
     effective: Condition | None = None  # ``within`` is always set here
     gone: Condition | None = None
-    worst_case_ms: int = 0  # from a dead conductor to the fault's end
+    worst_case_ms: int | None = None  # from a dead conductor to the fault's end; None: nothing but gameday ends it
 
 
 class PlannedStep(Strict):
@@ -73,12 +81,13 @@ class Call(Strict):
 
 
 class Cost(Strict):
-    """What the run will cost in US dollars, at the list prices of facts/aws.md."""
+    """An estimate in US dollars at list prices, of the same day on AWS; ``basis`` says how it was made."""
 
     action_minutes: int
     action_usd: float
     metric_reads: int
     metric_usd: float
+    basis: str = ""
 
 
 class Plan(Strict):
@@ -122,9 +131,41 @@ class Plan(Strict):
                 return signal
         raise KeyError(ident)
 
+    def alarm_signal(self, name: str) -> Signal:
+        """The signal that reads the alarm which a guard or an expectation names: by the id of its observer, else by
+        the alarm's name in CloudWatch; KeyError when there is none."""
+        alarms = [signal for signal in self.signals if signal.source == ALARM_SOURCE]
+        for signal in alarms:
+            if signal.id == name:
+                return signal
+        for signal in alarms:
+            if signal.query.get("alarm") == name:
+                return signal
+        raise KeyError(name)
+
     def runbook(self, ident: str) -> Runbook:
         """The runbook of this id; KeyError when there is none."""
         for runbook in self.runbooks:
             if runbook.id == ident:
                 return runbook
         raise KeyError(ident)
+
+
+def dump_plan(plan: Plan) -> bytes:
+    """A plan as the bytes of plan.json: keys sorted, so that equal plans are equal bytes."""
+    record = plan.model_dump(mode="json", by_alias=True)
+    return json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def load_plan(path: Path) -> Plan:
+    """The plan in this file, equal to what was dumped. DamagedRun (PLAN_MALFORMED) when it is none, InvalidFiles
+    (FILE_UNREADABLE) when it cannot be read."""
+    try:
+        return Plan.model_validate_json(read_file(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        said = f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}"
+        write = "nothing by hand; a plan is made by gameday and never edited"
+        raise DamagedRun(
+            Problem("PLAN_MALFORMED", f"the plan cannot be read ({said})", write, Place(str(path)))
+        ) from error

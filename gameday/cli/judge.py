@@ -43,10 +43,11 @@ def _judge_series(series: Path, tolerance: Path, as_json: bool) -> None:
 
 def _judge_run(folder: Path, as_json: bool) -> None:
     from gameday.journal.store import read
+    from gameday.plan import load_plan
     from gameday.reports.markdown import render
     from gameday.verdict.run import judge_run
 
-    plan = _plan(folder / "plan.json")
+    plan = load_plan(folder / "plan.json")
     events, _torn = read(folder / "journal.jsonl")
     found = judge_run(plan, events)
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
@@ -54,23 +55,6 @@ def _judge_run(folder: Path, as_json: bool) -> None:
     _write(folder / "report.md", render(plan, events, found, found["run"] or folder.name))
     click.echo(text if as_json else _run_words(found, plan), nl=not as_json)
     sys.exit(found["exit_code"])
-
-
-def _plan(path: Path) -> Any:
-    from pydantic import ValidationError
-
-    from gameday.errors import DamagedRun, Place, Problem
-    from gameday.model.load import read_file
-    from gameday.plan import Plan
-
-    try:
-        return Plan.model_validate_json(read_file(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        said = f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}"
-        write = "nothing by hand; a plan is made by gameday and never edited"
-        problem = Problem("PLAN_MALFORMED", f"the plan cannot be read ({said})", write, Place(str(path)))
-        raise DamagedRun(problem) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gameday.model.scenario import Condition
-from gameday.model.types import Id, Strict, Text
+from gameday.model.types import Id, Strict, Text, Tree
 
 
 class AwsCall(Strict):
     """One AWS call through the boto3 door: ``aws: service.operation`` with its parameters."""
 
     aws: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9_]+$")]
-    parameters: Annotated[dict[str, Any], Field(alias="with")] = {}
+    parameters: Annotated[Tree, Field(alias="with")] = {}
 
 
 class StepBlock(Strict):

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
@@ -44,6 +54,20 @@ def parse_percent(value: Any) -> float:
     return float(match[1]) / 100
 
 
+def write_percent(share: float) -> str:
+    """A share as a percentage, exact to the six decimals that :func:`parse_percent` reads."""
+    return f"{share * 100:.6f}".rstrip("0").rstrip(".") + "%"
+
+
+def frozen(value: Any) -> Any:
+    """Free-form data as JSON can carry it and give it back equal: sequences as tuples, dates as ISO 8601 text."""
+    if isinstance(value, Mapping):
+        return {key: frozen(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(frozen(inner) for inner in value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
 def _after(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("after "):
         return parse_duration(value.removeprefix("after "))
@@ -65,9 +89,11 @@ Delay = Annotated[
 Percent = Annotated[
     float,
     BeforeValidator(parse_percent),
-    PlainSerializer(lambda f: f"{f * 100:g}%", return_type=str),
+    PlainSerializer(write_percent, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d+)?%$", "examples": ["50%"]}),
 ]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Scalar = str | int | float | bool
+Tree = Annotated[dict[str, Any], AfterValidator(frozen)]
+"""Free-form keys whose shape somebody else checks (an AWS call, a provider's settings)."""

@@ -1,0 +1,61 @@
+"""``build_plan``: everything that will happen, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gameday.model.content import Content
+from gameday.plan import Plan
+from gameday.planning.calls import plan_calls, plan_cost
+from gameday.planning.case import Case, open_case
+from gameday.planning.digest import digest
+from gameday.planning.envelope import check_envelope
+from gameday.planning.signals import plan_signals
+from gameday.planning.spans import longest_day
+from gameday.planning.steps import limit_waits, plan_steps
+from gameday.protocols import Fault
+
+
+def build_plan(content: Content, scenario_id: str, environment_name: str, faults: Mapping[str, Fault]) -> Plan:
+    """The plan of a scenario in an environment. The content was linted before.
+
+    ``faults`` are the providers by name; one that implements ``Outlines`` is asked for targets, witnesses and calls,
+    which may read (targets by tag) and changes nothing. CouldNotStart: a name that does not exist (with close matches),
+    a fault without an end, or one outside the environment's envelope. InvalidFiles: settings its provider refuses.
+    """
+    case = open_case(content, scenario_id, environment_name)
+    steps, outlines = plan_steps(case, faults)
+    check_envelope(case, steps)
+    hold = max((t.hold for t in case.service.tolerances), default=0)
+    longest = case.scenario.max_duration or longest_day(steps, hold)
+    steps, said, day = limit_waits(steps, longest), outlines.values(), case.scenario.baseline + longest
+    signals = plan_signals(case, steps, said)
+    inputs = {path: file.sha256 for path, file in sorted(case.files.items())}
+    return Plan(
+        digest=digest(inputs, environment_name, case.environment, steps),
+        scenario=case.scenario.id,
+        service=case.service.id,
+        title=case.scenario.title or case.scenario.id,
+        service_title=case.service.title,
+        hypothesis=case.scenario.claim,
+        environment=environment_name,
+        environment_definition=case.environment,
+        method=case.scenario.method,
+        baseline_ms=case.scenario.baseline,
+        max_duration_ms=longest,
+        steps=steps,
+        signals=signals,
+        tolerances=case.service.tolerances,
+        guards=case.scenario.guards,
+        runbooks=case.runbooks,
+        scripts=dict(case.scenario.rehearsal) if case.rehearsed else {},
+        deputies=_deputies(case),
+        calls=plan_calls(case, steps, said, signals, day),
+        cost=plan_cost(said, signals, day),
+        inputs=inputs,
+        debrief=case.scenario.debrief,
+    )
+
+
+def _deputies(case: Case) -> dict[str, str]:
+    return {person.id: person.deputy for person in case.service.resources.people if person.deputy}

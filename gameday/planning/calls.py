@@ -1,0 +1,83 @@
+"""Every API call that a run will make, and what the day costs at list prices.
+
+Prices: AWS FIS $0.10 an action-minute (aws.amazon.com/fis/pricing); CloudWatch $0.01 per 1,000 metrics requested by
+GetMetricData, never in the free tier (aws.amazon.com/cloudwatch/pricing). Both are higher in some Regions (GovCloud).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from gameday.model.types import write_duration
+from gameday.plan import ALARM_SOURCE, Call, Cost, PlannedStep, Signal
+from gameday.planning.case import Case
+from gameday.protocols import Outline
+
+USD_PER_ACTION_MINUTE = 0.10
+USD_PER_METRIC_READ = 0.01 / 1000
+_METRICS = ("cloudwatch.metric", "cloudwatch.expression")
+
+
+def plan_calls(
+    case: Case, steps: Sequence[PlannedStep], outlines: Iterable[Outline], signals: Sequence[Signal], day_ms: int
+) -> tuple[Call, ...]:
+    """Faults first, in the order of the timeline; then reads; then what people may ask for. ``day_ms`` is from the
+    start of the baseline to the end."""
+    faults = [call for outline in outlines for call in outline.calls]
+    return (*faults, *_reads(signals, day_ms), *_asked(case, steps))
+
+
+def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:
+    groups = [
+        ("cloudwatch", "GetMetricData", "metrics", [s for s in signals if s.source in _METRICS]),
+        ("cloudwatch", "DescribeAlarms", "alarms", [s for s in signals if s.source == ALARM_SOURCE]),
+    ]
+    for signal in (s for s in signals if s.source == "aws.state"):
+        service = str(signal.query.get("type", "aws:?")).split(":")[1]
+        groups.append((service, "Describe", f"state of {signal.query.get('id')}", [signal]))
+    for service, operation, what, read in groups:
+        if read:
+            names = ", ".join(s.id for s in read)
+            yield Call(
+                step=None, service=service, operation=operation, why=f"read {what}: {names}", times=_times(read, day_ms)
+            )
+
+
+def _times(signals: Sequence[Signal], day_ms: int) -> str:
+    period = min(signal.period_ms for signal in signals)
+    return f"every {write_duration(period)}, at most {_ticks(day_ms, period)}"
+
+
+def _ticks(day_ms: int, period_ms: int) -> int:
+    return -(-day_ms // period_ms)
+
+
+def _asked(case: Case, steps: Sequence[PlannedStep]) -> Iterator[Call]:
+    runbooks = {runbook.id: runbook for runbook in case.runbooks}
+    for step in steps:
+        for part in runbooks[step.runbook].steps if step.runbook else ():
+            if part.block and part.block.do:
+                service, _, operation = part.block.do.aws.partition(".")
+                why = f"runbook {step.runbook}, step {part.number}, when {step.to} asks for it"
+                yield Call(step=step.id, service=service, operation=operation, why=why, times="at most once")
+
+
+def plan_cost(outlines: Iterable[Outline], signals: Sequence[Signal], day_ms: int) -> Cost:
+    """An estimate from above: the whole day, each metric of each signal once in each of its periods."""
+    minutes = sum(outline.action_minutes for outline in outlines)
+    reads = sum(_metrics(signal) * _ticks(day_ms, signal.period_ms) for signal in signals)
+    return Cost(
+        action_minutes=minutes,
+        action_usd=round(minutes * USD_PER_ACTION_MINUTE, 4),
+        metric_reads=reads,
+        metric_usd=round(reads * USD_PER_METRIC_READ, 4),
+        basis=f"list prices on AWS: ${USD_PER_ACTION_MINUTE:.2f} an action-minute, $0.01 per 1,000 metrics read; "
+        f"each metric once a period for {write_duration(day_ms)}",
+    )
+
+
+def _metrics(signal: Signal) -> int:
+    """GetMetricData is charged by metrics requested; an expression requests each that it names."""
+    if signal.source not in _METRICS:
+        return 0
+    return len(signal.query["metrics"]) if signal.source == "cloudwatch.expression" else 1
