@@ -15,6 +15,8 @@ from gameday.errors import InvalidFiles, Place, Problem
 
 LARGEST = 1_000_000
 DEEPEST = 50
+# Newer libyaml refuses depth itself (1000 levels) while it scans ahead, before we have seen the events.
+_LIBYAML_TOO_DEEP = "maximum nesting"
 Path_ = tuple[str | int, ...]
 # Controls, marks that turn the direction of text, and characters that YAML takes for a new line and editors do not.
 _FORBIDDEN = re.compile(
@@ -56,6 +58,18 @@ def _stop(code: str, message: str, write: str, place: Place) -> InvalidFiles:
     return InvalidFiles(Problem(code, message, write, place))
 
 
+def _malformed(error: yaml.MarkedYAMLError, place: Place) -> InvalidFiles:
+    what = str(error.problem or error.context)
+    if _LIBYAML_TOO_DEEP in what:
+        return _too_deep(place)
+    write = "check indentation, colons and quotes; put text that holds ': ' or '#' in quotes"
+    return _stop("YAML_MALFORMED", what, write, place)
+
+
+def _too_deep(place: Place) -> InvalidFiles:
+    return _stop("YAML_TOO_DEEP", f"nested deeper than {DEEPEST}", "flatten it", place)
+
+
 def parse(raw: bytes, path: str) -> Document:
     """Read one YAML document; InvalidFiles with code, place and what to write when it is not acceptable."""
     return parse_text(decode(raw, path), path)
@@ -74,8 +88,7 @@ def parse_text(text: str, path: str, first_line: int = 1, indent: int = 0) -> Do
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         place = document.place(error.problem_mark) if error.problem_mark else Place(path, first_line)
-        write = "check indentation, colons and quotes; put text that holds ': ' or '#' in quotes"
-        raise _stop("YAML_MALFORMED", str(error.problem or error.context), write, place) from error
+        raise _malformed(error, place) from error
     return document
 
 
@@ -120,7 +133,7 @@ def _refuse_events(text: str, document: Document) -> None:
             raise _stop("YAML_TAG", f"tag {tag} is not allowed", "write the plain value", place)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise _stop("YAML_TOO_DEEP", f"nested deeper than {DEEPEST}", "flatten it", place)
+            raise _too_deep(place)
         documents += isinstance(event, yaml.DocumentStartEvent)
         if documents > 1:
             raise _stop("YAML_DOCUMENTS", "a second document begins here", "one document a file", place)

@@ -50,7 +50,7 @@ def test_what_threads_write_at_once_is_all_there(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {left.step for left in outstanding(ledger.path)} == {f"step-{n}" for n in range(8)}
+    assert {left.step for left in outstanding(ledger.path).left} == {f"step-{n}" for n in range(8)}
 
 
 def test_a_full_journal_does_not_keep_the_other_faults_in_place(tmp_path: Path) -> None:
@@ -69,4 +69,51 @@ def test_a_ledger_that_cannot_be_written_leaves_the_others_their_turn(
     said: list[Draft] = []
     assert not undo_all(ledger, {"fis": fault}, VirtualClock(), said.append, 0)  # type: ignore[dict-item]
     assert fault.stopped == ["c", "b", "a"]
-    assert [draft.type for draft in said] == ["undo.failed"] * 3
+    assert [draft.type for draft in said] == ["undo.started", *["undo.failed"] * 3]
+
+
+def test_a_provider_that_hangs_is_unknown_and_leaves_the_others_their_turn(tmp_path: Path) -> None:
+    """``c`` never answers: ``b`` and ``a`` are stopped all the same, and ``c`` is not called gone."""
+    release = threading.Event()
+
+    class Hangs(Stops):
+        def stop(self, trace: dict[str, str]) -> ProviderStatus:
+            if trace["token"] == "c":
+                release.wait()
+            return super().stop(trace)
+
+    ledger, fault, said = _ledger(tmp_path), Hangs(), list[Draft]()
+    try:
+        faults: dict[str, Any] = {"fis": fault}
+        assert not undo_all(ledger, faults, VirtualClock(), said.append, 0, stop_within_s=0.05)
+        assert fault.stopped == ["b", "a"]
+        assert [left.step for left in outstanding(ledger.path).left] == ["c"]
+        assert "did not answer within 0.05 s" in said[-1].what["error"]
+    finally:
+        release.set()
+
+
+def test_an_answer_that_is_no_status_is_not_gone(tmp_path: Path) -> None:
+    """A plug-in that breaks its contract cannot crash undo, nor be believed."""
+
+    class Says(Stops):
+        def stop(self, trace: dict[str, str]) -> Any:
+            return None
+
+    faults: dict[str, Any] = {"fis": Says()}
+    assert not undo_all(_ledger(tmp_path), faults, VirtualClock(), list[Draft]().append, 0)
+
+
+def test_a_damaged_line_is_named_while_all_that_can_be_read_is_undone(tmp_path: Path) -> None:
+    """Never safe: what the line spoke of is unknown."""
+    ledger, fault, said = _ledger(tmp_path), Stops(), list[Draft]()
+    ledger.close()
+    lines = ledger.path.read_bytes().splitlines(keepends=True)
+    ledger.path.write_bytes(lines[0] + b"what was here?\n" + lines[2])
+    faults: dict[str, Any] = {"fis": fault}
+    for _ in range(2):  # the second time nothing is left, and it is still not safe
+        said.clear()
+        assert not undo_all(Ledger(ledger.path), faults, VirtualClock(), said.append, 0)
+        assert [d.type for d in said if d.type != "undo.done"] == ["undo.started", "undo.failed"]
+        assert "LEDGER_DAMAGED: line 2" in said[-1].what["error"]
+    assert fault.stopped == ["c", "a"]
