@@ -3,22 +3,80 @@
 In rehearsal every call goes to a given loopback endpoint with made-up credentials: the user's profiles, environment,
 configured endpoints and proxies are not read, and a guard refuses any other host before a byte is sent
 (design: semantics, "Environment"; facts: aws, pitfalls 1 and 2).
+
+On AWS the environment's role is assumed, and nothing is called before STS has said that the account is the
+environment's.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from gameday.errors import Problem, Refused
+from gameday.errors import CouldNotStart, GamedayError, Problem, Refused
 from gameday.model.workspace import Environment
 
 CONNECT_TIMEOUT_S = 2
 READ_TIMEOUT_S = 10
 ATTEMPTS = 3
+LONGEST_TEXT = 500
+MISSING = frozenset({
+    "ResourceNotFoundException", "NoSuchEntity", "NoSuchBucket", "404", "NotFound", "InvalidInstanceID.NotFound",
+    "DBInstanceNotFound", "DBClusterNotFoundFault", "ClusterNotFoundException", "InvalidInstanceID.Malformed",
+    "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue",
+})  # fmt: skip
+
+
+class CallFailed(GamedayError):
+    """A call that AWS refused (``code`` is its error code) or that did not get through (``code`` is None: whether it
+    took effect is unknown)."""
+
+    def __init__(self, problem: Problem, code: str | None) -> None:
+        super().__init__(problem)
+        self.code = code
+
+    @property
+    def missing(self) -> bool:
+        """Whether AWS says that there is no such thing."""
+        return self.code in MISSING
+
+
+@contextmanager
+def told(call: str) -> Iterator[None]:
+    """botocore's errors as CallFailed, with AWS's own code and words; ``call`` is for example ``fis StopExperiment``.
+
+    No request, header or credential is in the text, and the encoded blob of a denial is cut off.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        said = error.response.get("Error", {})
+        code = str(said.get("Code") or "Unknown")
+        text = str(said.get("Message") or "").partition("Encoded authorization failure message")[0].strip()
+        message = f"{call}: {code}: {text}"[:LONGEST_TEXT]
+        raise CallFailed(Problem("AWS_REFUSED", message, _advice(code)), code) from error
+    except BotoCoreError as error:
+        message = f"{call}: {type(error).__name__}: {error}"[:LONGEST_TEXT]
+        write = "try again; check network and credentials"
+        raise CallFailed(Problem("AWS_NOT_REACHED", message, write), None) from error
+
+
+def _advice(code: str) -> str:
+    if re.search("(?i)denied|unauthorized", code):
+        return "give the environment's role this permission"
+    if re.search("(?i)throttl|toomany|limitexceeded", code):
+        return "try again later; AWS limits the rate of this call"
+    if re.search("(?i)expired|InvalidClientToken|UnrecognizedClient|SignatureDoesNotMatch", code):
+        return "log in again: the credentials are not valid now"
+    return "correct what AWS names"
 
 
 def is_loopback(url: str) -> bool:
@@ -43,22 +101,32 @@ def refuse_outside(request: Any, **_: Any) -> None:
 class Aws:
     """Clients for one environment. ``endpoint`` given means rehearsal; thread-safe."""
 
-    def __init__(self, environment: Environment, endpoint: str | None) -> None:
+    def __init__(self, environment: Environment, endpoint: str | None, name: str = "operator") -> None:
+        """``name`` (a run id, for example) ends the session name under which CloudTrail shows the calls on AWS."""
         if endpoint is not None and not is_loopback(endpoint):
             problem = Problem("NOT_LOOPBACK", f"{endpoint} is not on loopback", "an endpoint like http://127.0.0.1:4566")
             raise Refused(problem)
         self.environment = environment
         self.endpoint = endpoint
+        self.session_name = re.sub(r"[^\w+=,.@-]", "-", f"gameday-{name}", flags=re.ASCII)[:64]
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         self._session: Any = None
 
     def client(self, service: str) -> Any:
-        """A client, made once for each service."""
+        """A client, made once for each service. On AWS the first one asks STS who we are: CouldNotStart WRONG_ACCOUNT
+        when that is not the environment's account, CallFailed when it cannot be told."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._rehearsal(service) if self.endpoint else self._real(service)
             return self._clients[service]
+
+    def close(self) -> None:
+        """Close all connections; the next call of ``client`` makes new ones."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
 
     def _config(self, **more: Any) -> Any:
         from botocore.config import Config
@@ -85,14 +153,61 @@ class Aws:
             keys = {"aws_access_key_id": "rehearsal", "aws_secret_access_key": "rehearsal", "aws_session_token": None}
             self._session = boto3.Session(botocore_session=bare, region_name=self.environment.region, **keys)
         direct = {"http": "", "https": ""}  # an empty proxy is none; without it botocore asks the environment
-        config = self._config(inject_host_prefix=False, proxies=direct, s3={"addressing_style": "path"})
+        config = self._config(
+            inject_host_prefix=False,
+            proxies=direct,
+            s3={"addressing_style": "path", "use_accelerate_endpoint": False},
+            use_fips_endpoint=False,  # these three, from the environment, forbid an own endpoint
+            use_dualstack_endpoint=False,
+            account_id_endpoint_mode="disabled",
+        )
         client = self._session.client(service, endpoint_url=self.endpoint, config=config)
         client.meta.events.register("before-send.*", refuse_outside)
         return client
 
     def _real(self, service: str) -> Any:
+        if self._session is None:
+            session = self._assumed() if self.environment.role else self._own()
+            self._check_account(session)
+            self._session = session
+        return self._session.client(service, config=self._config())
+
+    def _own(self) -> Any:
         import boto3
 
-        if self._session is None:
-            self._session = boto3.Session(region_name=self.environment.region)
-        return self._session.client(service, config=self._config())
+        return boto3.Session(region_name=self.environment.region)
+
+    def _assumed(self) -> Any:
+        """A session of the environment's role, whose credentials renew themselves before they expire."""
+        import boto3
+        from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+        from botocore.session import Session
+
+        own = Session()
+        own.set_config_variable("region", self.environment.region)
+        with told("credentials"):
+            source = own.get_credentials()
+        if source is None:
+            write = "log in, or name a profile in AWS_PROFILE"
+            raise CouldNotStart(Problem("NO_CREDENTIALS", f"no credentials to assume {self.environment.role}", write))
+
+        def sts(service: str, **keys: Any) -> Any:
+            return own.create_client(service, region_name=self.environment.region, config=self._config(), **keys)
+
+        named = {"RoleSessionName": self.session_name}
+        fetcher = AssumeRoleCredentialFetcher(sts, source, self.environment.role, extra_args=named)
+        session = Session()
+        session._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # noqa: SLF001  # botocore has no other way in
+        return boto3.Session(botocore_session=session, region_name=self.environment.region)
+
+    def _check_account(self, session: Any) -> None:
+        with told("sts GetCallerIdentity"):
+            sts = session.client("sts", config=self._config())
+            try:
+                account = sts.get_caller_identity()["Account"]
+            finally:
+                sts.close()
+        if account != self.environment.account:
+            message = f"these credentials are of account {account}, and the environment is {self.environment.account}"
+            write = "use credentials or a role of the environment's account"
+            raise CouldNotStart(Problem("WRONG_ACCOUNT", message, write))

@@ -9,7 +9,7 @@ from typing import Any
 
 from gameday.errors import InvalidFiles, Place, Problem
 from gameday.faults.catalogue import DURATIONS, LONGEST_MS, SHORTEST_MS, Action, actions
-from gameday.faults.fis import FisSettings
+from gameday.faults.fis_template import FisSettings
 from gameday.model.content import SourceFile
 from gameday.model.load import validate
 from gameday.model.scenario import FaultStep

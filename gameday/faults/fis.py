@@ -3,155 +3,206 @@
 For each fault one template, tagged with run and step, and one experiment from it. What undo needs is noted before each
 call that changes anything; when the ids are not known (a crash between call and note) they are found again by tag. The
 template is a leftover too: a fault is clean only when its experiment has ended and its template is gone.
+
+What a start whose answer was lost has left is found like this: the template is deleted first, so that no late start
+can come from it any more (running experiments are not affected; AWS FIS user guide, "Delete an experiment template").
+Then the lists are read, ``CLEAN_LOOKS`` times, because AWS does not say how soon they show what was made. The start is
+never sent again: with nothing behind its token it would begin the fault.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel
 
-from gameday.aws import Aws
-from gameday.faults.catalogue import DURATIONS, Action, actions, iso_duration
-from gameday.model.types import Scalar, Strict, parse_duration
-from gameday.protocols import Note, Order, ProviderStatus, Trace
+from gameday.aws import Aws, CallFailed, told
+from gameday.errors import Problem, could_not_start
+from gameday.faults.catalogue import Action, actions, from_answer
+from gameday.faults.fis_template import RUN_TAG, STEP_TAG, FisSettings, parameters, template
+from gameday.faults.outline import outline
+from gameday.faults.preview import preview
+from gameday.model.service import Technology
+from gameday.model.workspace import Environment
+from gameday.protocols import Note, Order, Outline, ProviderStatus, Trace
 
-RUN_TAG, STEP_TAG = "gameday:run", "gameday:step"
+__all__ = ["CLEAN_LOOKS", "FisFault", "FisSettings", "parameters", "template"]
+
+CLEAN_LOOKS = 3
 State = Literal["starting", "active", "ended", "failed", "unknown"]
 _STATES: dict[str, State] = {
     "pending": "starting", "initiating": "starting", "running": "active", "stopping": "active",
     "completed": "ended", "stopped": "ended", "cancelled": "ended", "failed": "failed",
 }  # fmt: skip
-
-
-class FisSettings(Strict):
-    """The keys of a ``fault: fis`` step. ``targets`` are technology resources of the service."""
-
-    action: Annotated[str, Field(pattern=r"^aws:[a-z0-9-]+:[a-z0-9-]+$")]
-    targets: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    parameters: dict[str, Scalar] = {}
-    selection: Annotated[str, Field(pattern=r"^(ALL|COUNT\([1-9]\d*\)|PERCENT\([1-9]\d?\d?\))$")] = "ALL"
-
-
-def parameters(settings: FisSettings) -> dict[str, str]:
-    """Parameters as FIS takes them: all text, durations in ISO 8601."""
-    return {name: _parameter(name, value) for name, value in settings.parameters.items()}
-
-
-def _parameter(name: str, value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if name in DURATIONS and isinstance(value, str) and not value.startswith("PT"):
-        return iso_duration(parse_duration(value))
-    return str(value)
-
-
-def template(order: Order) -> dict[str, Any]:
-    """The request of CreateExperimentTemplate for an order."""
-    settings = FisSettings.model_validate(dict(order.settings))
-    action = actions().get(order.action)
-    targets = {key: _target(key, arns, action, settings) for key, arns in order.targets.items()}
-    stops = [{"source": "aws:cloudwatch:alarm", "value": arn} for arn in order.stop_conditions]
-    step: dict[str, Any] = {"actionId": order.action, "parameters": parameters(settings)}
-    if targets:
-        step["targets"] = {key: key for key in targets}
-    return {
-        "clientToken": order.token,
-        "description": f"gameday {order.run} {order.step}"[:512],
-        "roleArn": order.environment.fis_role or "",
-        "stopConditions": stops or [{"source": "none"}],
-        "targets": targets,
-        "actions": {"fault": step},
-        "tags": {RUN_TAG: order.run, STEP_TAG: order.step},
-        "experimentOptions": {"accountTargeting": "single-account", "emptyTargetResolutionMode": "fail"},
-    }
-
-
-def _target(key: str, arns: Sequence[str], action: Action | None, settings: FisSettings) -> dict[str, Any]:
-    kind = action.targets[key] if action and key in action.targets else key
-    return {"resourceType": kind, "resourceArns": list(arns), "selectionMode": settings.selection}
+_OVER = ("ended", "failed")
 
 
 class FisFault:
-    """The ``fis`` provider."""
+    """The ``fis`` provider: a Fault that also Outlines and Previews. All AWS errors are CallFailed."""
 
     name = "fis"
-    settings = FisSettings
+    settings: type[BaseModel] = FisSettings
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
+        self._looks: dict[tuple[str, str], int] = defaultdict(int)  # clean looks by run and step
+        self._resolved: dict[str, dict[str, list[str]]] = {}  # by experiment; FIS resolves targets once
 
     @property
     def _fis(self) -> Any:
         return self._aws.client("fis")
 
+    def outline(
+        self, step: str, settings: BaseModel, targets: Sequence[Technology], environment: Environment
+    ) -> Outline:
+        """What will be done, from the files alone; AWS is read only where targets are named by tags. CouldNotStart
+        for a target that cannot be resolved."""
+        return outline(self._aws, step, settings, targets, environment)
+
+    def preview(self, order: Order) -> list[Problem]:
+        """Whether the account knows the action, its parameters and the targets. Reads only; what the account does not
+        answer is a warning."""
+        return preview(self._aws, order)
+
     def start(self, order: Order, note: Note) -> Trace:
-        """Make the template and start the experiment. botocore's errors are passed on."""
+        """Make the template and start the experiment. A repetition by botocore carries the same token, so that FIS
+        starts one experiment. CallFailed tells what AWS said; the fault may then be there all the same: undo it."""
+        if not order.environment.fis_role:
+            write = "fis_role: arn:aws:iam::111122223333:role/gameday-fis"
+            raise could_not_start("NO_FIS_ROLE", "the environment names no role for FIS to act in", write)
+        self._looks.pop((order.run, order.step), None)
+        request = template(order, actions().get(order.action) or self._action(order.action))
         trace: Trace = {"run": order.run, "step": order.step, "token": order.token}
         note(dict(trace))
-        made = self._fis.create_experiment_template(**template(order))
+        with told("fis CreateExperimentTemplate"):
+            made = self._fis.create_experiment_template(**request)
         trace["template"] = made["experimentTemplate"]["id"]
         note(dict(trace))
-        tags = {RUN_TAG: order.run, STEP_TAG: order.step}
-        begun = self._fis.start_experiment(
-            clientToken=order.token, experimentTemplateId=trace["template"], tags=tags
-        )
+        with told("fis StartExperiment"):
+            begun = self._fis.start_experiment(
+                clientToken=order.token, experimentTemplateId=trace["template"], tags=request["tags"]
+            )
         trace["experiment"] = begun["experiment"]["id"]
         note(dict(trace))
         return trace
 
+    def _action(self, ident: str) -> Action | None:
+        """An action that is not in the catalogue, as the account knows it; None when it does not say."""
+        try:
+            with told("fis GetAction"):
+                return from_answer(self._fis.get_action(id=ident)["action"])
+        except CallFailed:
+            return None
+
     def poll(self, trace: Trace) -> ProviderStatus:
-        """The experiment's state and the targets that FIS resolved."""
+        """The experiment's state and the targets that FIS resolved. An experiment that AWS does not know (yet) is
+        unknown."""
         if "experiment" not in trace:
             return ProviderStatus("unknown", "no experiment id is known")
-        experiment = self._fis.get_experiment(id=trace["experiment"])["experiment"]
+        experiment = self._experiment(trace["experiment"])
+        if experiment is None:
+            return ProviderStatus("unknown", f"AWS does not know experiment {trace['experiment']}")
         state, detail = _read(experiment)
-        return ProviderStatus(state, detail, False, self._targets(trace["experiment"]))
+        targets = {} if state == "starting" else self._targets(trace["experiment"])
+        return ProviderStatus(state, detail, False, targets)
+
+    def _experiment(self, ident: str) -> Any:
+        """GetExperiment; None when AWS does not know it."""
+        try:
+            with told("fis GetExperiment"):
+                return self._fis.get_experiment(id=ident)["experiment"]
+        except CallFailed as error:
+            if error.missing:
+                return None
+            raise
 
     def _targets(self, experiment: str) -> dict[str, list[str]]:
+        """What FIS resolved, read until there is something; nothing when it cannot be read, for the state is known."""
+        if experiment not in self._resolved:
+            try:
+                found = self._list_targets(experiment)
+            except CallFailed:
+                return {}
+            if not found:
+                return {}
+            self._resolved[experiment] = found
+        return self._resolved[experiment]
+
+    def _list_targets(self, experiment: str) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for page in self._fis.get_paginator("list_experiment_resolved_targets").paginate(experimentId=experiment):
-            for target in page["resolvedTargets"]:
-                arn = target.get("targetInformation", {}).get("arn", "")
-                found.setdefault(target["targetName"], []).append(arn)
+        with told("fis ListExperimentResolvedTargets"):
+            for page in self._fis.get_paginator("list_experiment_resolved_targets").paginate(experimentId=experiment):
+                for target in page["resolvedTargets"]:
+                    arn = target.get("targetInformation", {}).get("arn", "")
+                    found.setdefault(target["targetName"], []).append(arn)
         return found
 
     def stop(self, trace: Trace) -> ProviderStatus:
-        """Stop every experiment of this run and step, then remove their templates once all have ended."""
-        states = [self._stop(ident) for ident in sorted(self._experiments(trace))]
-        running = [status for status in states if status.state not in ("ended", "failed")]
-        if running:
-            return running[0]
+        """Stop every experiment of this run and step and remove their templates. Idempotent. Clean once all have ended
+        and, where an id was never noted, once ``CLEAN_LOOKS`` calls have found nothing more."""
+        known = list(self._stop_all(trace))
         for ident in sorted(self._templates(trace)):
             self._delete(ident)
-        return ProviderStatus("ended", states[-1].detail if states else "nothing was started", clean=True)
+        running = [status for status in known if status.state not in _OVER]
+        if running:
+            return running[0]
+        if not known and not self._looked(trace):
+            return ProviderStatus("unknown", "looking once more: a start may have been sent", clean=False)
+        return ProviderStatus("ended", known[-1].detail if known else "nothing was started", clean=True)
 
-    def _stop(self, ident: str) -> ProviderStatus:
-        experiment = self._fis.get_experiment(id=ident)["experiment"]
+    def _stop_all(self, trace: Trace) -> Iterator[ProviderStatus]:
+        """The one whose id was noted, at once; without it, or when AWS does not know it, those with our tags."""
+        status = self._stop(trace["experiment"]) if "experiment" in trace else None
+        if status is not None:
+            yield status
+            return
+        for ident in sorted(self._tagged("ListExperiments", "list_experiments", "experiments", trace)):
+            status = self._stop(ident)
+            if status is not None:
+                yield status
+
+    def _looked(self, trace: Trace) -> bool:
+        """Count a look that found no experiment; whether there were enough."""
+        key = (trace["run"], trace["step"])
+        self._looks[key] += 1
+        return self._looks[key] >= CLEAN_LOOKS
+
+    def _stop(self, ident: str) -> ProviderStatus | None:
+        """Stop one experiment; None when AWS does not know it."""
+        experiment = self._experiment(ident)
+        if experiment is None:
+            return None
         if experiment["state"]["status"] in ("pending", "initiating", "running"):
-            experiment = self._fis.stop_experiment(id=ident)["experiment"]
-        return ProviderStatus(*_read(experiment))
+            try:
+                with told("fis StopExperiment"):
+                    experiment = self._fis.stop_experiment(id=ident)["experiment"]
+            except CallFailed:
+                experiment = self._experiment(ident)  # it may have ended by itself in between
+                if experiment is not None and _read(experiment)[0] not in _OVER:
+                    raise
+        return None if experiment is None else ProviderStatus(*_read(experiment))
 
     def _delete(self, ident: str) -> None:
         try:
-            self._fis.delete_experiment_template(id=ident)
-        except self._fis.exceptions.ResourceNotFoundException:
-            return  # gone is what was wanted
-
-    def _experiments(self, trace: Trace) -> set[str]:
-        """By id and by tag: a crash may have come between the call and its note."""
-        known = {trace["experiment"]} if "experiment" in trace else set()
-        return known | set(self._tagged("list_experiments", "experiments", trace))
+            with told("fis DeleteExperimentTemplate"):
+                self._fis.delete_experiment_template(id=ident)
+        except CallFailed as error:
+            if not error.missing:  # gone is what was wanted
+                raise
 
     def _templates(self, trace: Trace) -> set[str]:
-        known = {trace["template"]} if "template" in trace else set()
-        return known | set(self._tagged("list_experiment_templates", "experimentTemplates", trace))
+        """By id, or by tag: a crash may have come between the call and its note."""
+        if "template" in trace:
+            return {trace["template"]}
+        return self._tagged("ListExperimentTemplates", "list_experiment_templates", "experimentTemplates", trace)
 
-    def _tagged(self, operation: str, key: str, trace: Trace) -> Iterator[str]:
+    def _tagged(self, call: str, operation: str, key: str, trace: Trace) -> set[str]:
         wanted = {RUN_TAG: trace["run"], STEP_TAG: trace["step"]}.items()
-        for page in self._fis.get_paginator(operation).paginate():
-            yield from (item["id"] for item in page[key] if wanted <= item.get("tags", {}).items())
+        with told(f"fis {call}"):
+            pages = self._fis.get_paginator(operation).paginate()
+            return {item["id"] for page in pages for item in page[key] if wanted <= item.get("tags", {}).items()}
 
 
 def _read(experiment: Any) -> tuple[State, str]:

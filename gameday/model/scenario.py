@@ -35,12 +35,28 @@ class Condition(Strict):
             or (self.equals is not None and value == self.equals)
         )
 
+    def negated(self) -> Condition:
+        """The condition that holds once this one no longer does, without ``within``.
+
+        ``equals`` has no exact opposite: it becomes the side on which the values of a count, a state or an alarm lie
+        (equals 0 -> above 0, equals 1 -> below 1). So a value that satisfies this condition never satisfies that one.
+        """
+        name = self.comparison
+        value = getattr(self, name)
+        opposite = ("below" if value > 0 else "above") if name == "equals" else _OPPOSITES[name]
+        return Condition(signal=self.signal, **{opposite: value})
+
+    @property
+    def comparison(self) -> str:
+        """The one comparison that is given."""
+        return next(n for n in COMPARISONS if getattr(self, n) is not None)
+
     def __str__(self) -> str:
-        name = next(n for n in COMPARISONS if getattr(self, n) is not None)
-        return f"{self.signal} {name.replace('_', ' ')} {getattr(self, name):g}"
+        return f"{self.signal} {self.comparison.replace('_', ' ')} {getattr(self, self.comparison):g}"
 
 
 COMPARISONS = ("at_least", "at_most", "above", "below", "equals")
+_OPPOSITES = {"at_least": "below", "below": "at_least", "at_most": "above", "above": "at_most"}
 
 
 def _compare_once(condition: object) -> None:
