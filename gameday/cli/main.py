@@ -18,6 +18,13 @@ COMMANDS = {
         "lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write."),
         "rehearsal": ("gameday.cli.rehearsal:rehearsal", "A stand-in for AWS on loopback: up, status, down."),
     },
+    "Act on a run": {
+        "ack": ("gameday.cli.act:ack", "Acknowledge, answer or tick what waits for a person."),
+        "note": ("gameday.cli.act:note", "Write a note into the journal."),
+        "hold": ("gameday.cli.act:hold", "Let the timeline wait; --end lets it go on."),
+        "skip": ("gameday.cli.act:skip", "Pass over one step."),
+        "abort": ("gameday.cli.act:abort", "Take every fault back and end the run."),
+    },
     "Prove": {"judge": ("gameday.cli.judge:judge", "Judge a series of data against an impact tolerance.")},
 }
 _PATHS = {name: path for group in COMMANDS.values() for name, (path, _) in group.items()}

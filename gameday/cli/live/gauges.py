@@ -1,0 +1,113 @@
+"""Tolerances so far, as intervals against their limit: what is certain, what is possible, and where the limit lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+
+from gameday.journal.events import Event
+from gameday.model.scenario import ToleranceGuard
+from gameday.plan import Plan
+from gameday.reports.words import measured, used
+from gameday.verdict.run import judge_run
+
+SCALE = 1.25  # the bar's right end, in limits: what lies beyond the limit must be seen to lie beyond it
+STANDING = frozenset(
+    {"BASELINE_NOT_CLEAN", "COVERAGE_LOW", "GAP_TOO_LONG", "CLOCK_UNCERTAIN", "CONFOUNDED", "NOT_PREREGISTERED"}
+)  # codes that mean something before the run is over; the others are true of every run that goes on
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """One tolerance. ``lo`` and ``hi`` are shares of the limit; ``hi`` None is open: the disruption may go on."""
+
+    id: str
+    authority: str
+    lo: float | None
+    hi: float | None
+    text: str
+    word: str
+    codes: tuple[str, ...] = ()
+    guard: float | None = None
+
+    @property
+    def line(self) -> str:
+        """All of it in words."""
+        codes = f"; {', '.join(self.codes)}" if self.codes else ""
+        return f"{self.id} ({self.authority}) {self.word}: {self.text}{codes}"
+
+
+def read_gauges(plan: Plan, events: Sequence[Event]) -> tuple[Gauge, ...]:
+    """The gauges after these events, judged as the verdict is. Before the run has ended nothing is called within."""
+    found = judge_run(plan, events)
+    over = any(event.type == "run.ended" for event in events)
+    broken = any(event.type == "fault.requested" for event in events)
+    return tuple(_gauge(plan, judged, over, broken) for judged in found["tolerances"])
+
+
+def _gauge(plan: Plan, judged: dict[str, Any], over: bool, broken: bool) -> Gauge:
+    guards = [g.at for g in plan.guards if isinstance(g, ToleranceGuard) and g.tolerance == judged["id"]]
+    lo, hi = judged["used"]
+    blank = "METRIC_NOT_MEASURED" in judged["codes"]
+    codes = tuple(c for c in judged["codes"] if over or (broken and c in STANDING))
+    text = "no data yet" if blank and not over else "not measured" if blank else _text(judged, over)
+    return Gauge(
+        judged["id"],
+        judged["authority"],
+        None if blank else lo,
+        None if blank else hi,
+        text,
+        _word(judged, over),
+        codes,
+        min(guards, default=None),
+    )
+
+
+def _word(judged: dict[str, Any], over: bool) -> str:
+    return str(judged["verdict"]) if over or judged["verdict"] == "breached" else "so far"
+
+
+def _text(judged: dict[str, Any], over: bool) -> str:
+    lo, hi, limit = (measured(judged, key) for key in ("m_lo", "m_hi", "limit"))
+    if judged["used"][0] is None:
+        return f"{lo} to {hi}, limit {limit}"
+    share = used(judged).removeprefix("used ")
+    if judged["used"][1] is None:
+        end = "upper end unknown" if over else "still open"
+        return f"at least {lo} of {limit} ({share.removeprefix('at least ')}), {end}"
+    return f"{lo} to {hi} of {limit} ({share})"
+
+
+def bar(gauge: Gauge, width: int) -> Text:
+    """``█`` certain, ``▒`` possible, ``›`` open to the right, ``│`` the limit, ``!`` where a guard stops the run."""
+    if gauge.lo is None:
+        return Text("?" * width, style="dim")
+    cells = [_cell(i, gauge, width) for i in range(width)]
+    text = Text()
+    for glyph, style in cells:
+        text.append(glyph, style=style)
+    return text
+
+
+def _at(share: float, width: int) -> int:
+    return min(width - 1, int(share / SCALE * width))
+
+
+def _cell(index: int, gauge: Gauge, width: int) -> tuple[str, str]:
+    lo = gauge.lo or 0.0
+    certain = _at(lo, width) if lo > 0 else -1
+    limit = _at(1.0, width)
+    if index == limit:
+        return ("│", "bold reverse red") if certain >= limit else ("│", "bold")
+    if index <= certain:
+        return "█", "red" if lo > 1 else "yellow"
+    if gauge.hi is None and index == certain + 1 and certain >= 0:
+        return "›", "bold yellow"
+    if gauge.hi is not None and gauge.hi > lo and index <= _at(gauge.hi, width):
+        return "▒", "yellow"
+    if gauge.guard is not None and index == _at(gauge.guard, width):
+        return "!", "bold magenta"
+    return "·", "dim"
