@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
@@ -26,7 +26,7 @@ from gameday.faults.outline import outline
 from gameday.faults.preview import preview
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
-from gameday.protocols import Note, Order, Outline, ProviderStatus, Trace
+from gameday.protocols import Fault, Note, Order, Outline, Outlines, Preview, ProviderStatus, Trace
 
 __all__ = ["CLEAN_LOOKS", "FisFault", "FisSettings", "parameters", "template"]
 
@@ -208,3 +208,9 @@ class FisFault:
 def _read(experiment: Any) -> tuple[State, str]:
     state = experiment["state"]
     return _STATES.get(state["status"], "unknown"), f"{state['status']} {state.get('reason', '')}".strip()
+
+
+if TYPE_CHECKING:  # mypy proves here that the provider fits its sockets
+
+    def _fits(fault: FisFault) -> tuple[Fault, Outlines, Preview]:
+        return fault, fault, fault
