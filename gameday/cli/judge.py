@@ -53,7 +53,7 @@ def _judge_run(folder: Path, as_json: bool) -> None:
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     _write(folder / "verdict.json", text)
     _write(folder / "report.md", render(plan, events, found, found["run"] or folder.name))
-    click.echo(text if as_json else _run_words(found, plan), nl=not as_json)
+    click.echo(text if as_json else run_words(found, plan), nl=not as_json)
     sys.exit(found["exit_code"])
 
 
@@ -64,7 +64,7 @@ def _write(path: Path, text: str) -> None:
     half.replace(path)
 
 
-def _run_words(found: dict[str, Any], plan: Any) -> str:
+def run_words(found: dict[str, Any], plan: Any) -> str:
     limits = {t.id: t for t in plan.tolerances}
     head = f"{found['outcome'].upper()}  {found['run']} in {found['environment']}, speed {found['speed']:g}"
     return "\n\n".join([head, *(_words(judged, limits[judged["id"]]) for judged in found["tolerances"])])

@@ -18,12 +18,14 @@ COMMANDS = {
         "lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write."),
         "rehearsal": ("gameday.cli.rehearsal:rehearsal", "A stand-in for AWS on loopback: up, status, down."),
     },
-    "Act on a run": {
+    "Run": {
+        "run": ("gameday.cli.run:run", "Run a game day: from its files to its verdict."),
         "ack": ("gameday.cli.act:ack", "Acknowledge, answer or tick what waits for a person."),
         "note": ("gameday.cli.act:note", "Write a note into the journal."),
         "hold": ("gameday.cli.act:hold", "Let the timeline wait; --end lets it go on."),
         "skip": ("gameday.cli.act:skip", "Pass over one step."),
         "abort": ("gameday.cli.act:abort", "Take every fault back and end the run."),
+        "recover": ("gameday.cli.recover:recover", "Take back what a run left whose conductor died."),
     },
     "Prove": {"judge": ("gameday.cli.judge:judge", "Judge a series of data against an impact tolerance.")},
 }

@@ -64,7 +64,7 @@ def _unread(plan: Plan, state: State, guard: Guard, now: Ms) -> list[str]:
 def _newest(state: State, signal: Signal, t_go: Ms) -> Ms:
     """The end of the newest bucket that was read, or the last look at an alarm; not before the go."""
     if signal.source == ALARM:
-        states = state.alarms.get(signal.id, ())
+        states = state.alarms.get(signal.id, [])
         there = bool(states) and states[-1][1] != "MISSING"
         return max(t_go, state.read_to.get(signal.id, 0)) if there else t_go
     known = [t for t, v in state.signals.get(signal.id, {}).items() if v is not None]
@@ -77,7 +77,7 @@ def _fires(plan: Plan, state: State, guard: Guard, now: Ms) -> float | None:
         used = used_share(plan, state, guard.tolerance, now)
         return used if used is not None and used >= guard.at else None
     if isinstance(guard, AlarmGuard):
-        states = state.alarms.get(plan.alarm_signal(guard.alarm).id, ())
+        states = state.alarms.get(plan.alarm_signal(guard.alarm).id, [])
         return 1.0 if states and states[-1][1] == "ALARM" else None
     return _signal_fires(plan, state, guard, now)
 

@@ -132,8 +132,9 @@ class Performer:
 
     def _deliver(self, prompt: Any) -> list[Draft]:
         receipt = self.channel.deliver(prompt)
-        what = {"prompt": prompt.id, "step": prompt.step, "to": prompt.to, "says": prompt.says, "via": self.channel.name,
-                "expects": prompt.expects, "number": prompt.number, "receipt": receipt}  # fmt: skip
+        what = {"prompt": prompt.id, "step": prompt.step, "to": prompt.to, "says": prompt.says,
+                "via": self.channel.name, "expects": prompt.expects, "number": prompt.number,
+                "receipt": receipt}  # fmt: skip
         return [Draft("prompt.delivered", what)]
 
     def _call(self, step: str, number: int) -> list[Draft]:

@@ -39,7 +39,5 @@ def steady(plan: Plan, state: State, tolerance: Tolerance, since: Ms, long_ms: M
 def unsteady(plan: Plan, state: State, since: Ms, now: Ms, long_ms: Ms | None = None) -> list[str]:
     """The tolerances whose service is not steady; for their own hold where ``long_ms`` is not given."""
     return [
-        t.id
-        for t in measured(plan)
-        if not steady(plan, state, t, since, t.hold if long_ms is None else long_ms, now)
+        t.id for t in measured(plan) if not steady(plan, state, t, since, t.hold if long_ms is None else long_ms, now)
     ]

@@ -8,7 +8,7 @@ the ledger.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ POLL_WALL_S, POLL_MS = 0.25, 5_000
 UNDO_WALL_MS = 60_000
 SUSPENDED_NS = 2_000_000_000
 STEPPED_MS = 1_000
-Script = Callable[[Plan, State, Ms], Sequence[Draft]]
+Script = Callable[[Plan, State, Ms], Iterable[Draft]]
 Disturbances = Callable[[Ms], tuple[Sequence[tuple[Ms, Ms]], Ms]]
 Show = Callable[[Event], None]
 LOG = logging.getLogger(__name__)
@@ -101,7 +101,8 @@ class Conductor:
         """One turn: in, decide, out."""
         for outcome in self.effects.wait(TURN_S):
             for draft in self._came_of(outcome):
-                self.record(draft)
+                if not self._known_to_have_ended(draft):
+                    self.record(draft)
         self._take_in()
         self._look()
         self._act()
@@ -180,6 +181,11 @@ class Conductor:
             return [Draft("fault.stop_requested", {"step": name, "why": f"it could not be started: {outcome.error}"})]
         return []  # polls, stops and deliveries are asked for again until they succeed
 
+    def _known_to_have_ended(self, draft: Draft) -> bool:
+        """A poll and a stop may both see the same end."""
+        fault = self.state.faults.get(str(draft.what.get("step")))
+        return draft.type == "fault.ended" and fault is not None and fault.ended_ms is not None
+
     # ---- signals
     def _look(self) -> None:
         now = self.clock.now()
@@ -243,7 +249,8 @@ class Conductor:
     def undo_rest(self, why: str) -> bool:
         """Whether nothing is left. Neither an error of ours nor a full journal keeps it from trying."""
         deadline = self.clock.now() + round(UNDO_WALL_MS * self.clock.speed)
-        return undo_all(self.ledger, self.performer.faults, self.clock, self._tell, deadline)
+        return undo_all(self.ledger, self.performer.faults, self.clock, self.tell, deadline, why)
 
-    def _tell(self, draft: Draft) -> None:
+    def tell(self, draft: Draft) -> None:
+        """Record, for those who need no answer."""
         self.record(draft)

@@ -1,4 +1,4 @@
-"""Scripted people: in a rehearsal they acknowledge, answer and follow runbooks after the time their script says. Pure."""
+"""Scripted people: in a rehearsal they acknowledge, answer and follow runbooks when their script says. Pure."""
 
 from __future__ import annotations
 

@@ -1,0 +1,169 @@
+"""One game day from the command line: what must be up before it, what follows signals, what is put away after it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from gameday.clock import Clock
+    from gameday.conductor.walk import Conductor, Show
+    from gameday.model.content import Content
+    from gameday.plan import Plan
+    from gameday.rehearsal.client import Rehearsal
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What was asked for on the command line."""
+
+    scenario: str
+    environment: str
+    speed: float | None
+    unattended: bool
+    yes: bool
+    plain: bool
+    quiet: bool  # stdout is for JSON
+    library: Path | None
+
+
+class Day:
+    """A context: on leaving it nothing that was begun for this run is left, but the run's folder."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self.wishes, self.stack = wishes, ExitStack()
+        self.run_dir = Path()
+        self.interrupts = 0
+
+    def __enter__(self) -> Day:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stack.close()
+
+    def say(self, text: str) -> None:
+        """A line about what goes on before and after the run."""
+        with suppress(OSError):
+            click.echo(text, err=self.wishes.quiet)
+
+    def conduct(self) -> dict[str, Any]:
+        """From files to verdict."""
+        from gameday.reports.finish import conclude
+
+        content, root = self._content()
+        conductor = self._begin(content, root)
+        self._follow_signals(conductor)
+        conductor.run()
+        self.stack.close()  # the screen first, then the rehearsal
+        return conclude(self.run_dir)
+
+    # ---- before
+    def _content(self) -> tuple[Content, Path]:
+        from gameday.cli.prepare import checked_content
+        from gameday.library import content_root, find_workspace
+
+        root = find_workspace(Path.cwd()) or Path.cwd()
+        return checked_content(content_root(self.wishes.library)), root
+
+    def _begin(self, content: Content, root: Path) -> Conductor:
+        from gameday.cli.prepare import environment_of, scenario_of
+        from gameday.model.workspace import REHEARSAL
+        from gameday.planning import build_plan
+        from gameday.wiring.sockets import sockets
+        from gameday.wiring.starting import begin, lock_service, may_start, preflight
+
+        wishes, scenario = self.wishes, scenario_of(content, self.wishes.scenario)
+        environment = environment_of(content, wishes.environment)
+        service = content.scenarios[scenario].model.service
+        self.stack.callback(lock_service(root, wishes.environment, service).release)
+        self._recover(root)
+        rehearsal = self._rehearse(content, root, service) if wishes.environment == REHEARSAL else None
+        filled = sockets(environment, rehearsal.endpoint if rehearsal else None)
+        plan = build_plan(content, scenario, wishes.environment, filled.faults)
+        may_start(plan)
+        for problem in preflight(plan, filled, "preflight"):
+            self.say(str(problem))
+        by = self._go(plan)
+        conductor, lock = begin(root, plan, filled, rehearsal, unattended=wishes.unattended, go_by=by,
+                                show=lambda run_dir, clock: self._show(plan, run_dir, clock))  # fmt: skip
+        self.stack.callback(lock.release)
+        return conductor
+
+    def _recover(self, root: Path) -> None:
+        """What a dead conductor left is taken back before anything new is broken."""
+        from gameday.cli.recover import recover_all
+        from gameday.model.workspace import REHEARSAL
+
+        for found in recover_all(root, self.say, locked=self.wishes.environment == REHEARSAL):
+            if not found.clean:
+                from gameday.errors import could_not_start
+
+                write = f"gameday recover {found.run}, and see its report"
+                raise could_not_start("LEFTOVERS", f"run {found.run} left something behind: {found.said}", write)
+
+    def _rehearse(self, content: Content, root: Path, service: str) -> Rehearsal:
+        from gameday.wiring.rehearsing import open_rehearsal
+
+        self.say("Starting the rehearsal: a loopback AWS, and the processes of the service ...")
+        found = open_rehearsal(root, content, service, self.wishes.speed)
+        if not found.kept:
+            self.stack.callback(found.down)
+        return found
+
+    def _go(self, plan: Plan) -> str:
+        """Who says go. Asked for where somebody is there to say it."""
+        wishes = self.wishes
+        if wishes.yes or wishes.unattended or not sys.stdin.isatty():
+            return "facilitator" if wishes.yes else "unattended"
+        tolerances = ", ".join(f"{t.id} {t.comparator} {t.limit_text()}" for t in plan.tolerances)
+        self.say(
+            f"\n{plan.title}\n  in {plan.environment.upper()}, on {plan.service_title}\n  tolerances: {tolerances}"
+        )
+        click.confirm("Go?", abort=True, err=wishes.quiet)
+        return "facilitator"
+
+    def _show(self, plan: Plan, run_dir: Path, clock: Clock) -> Show:
+        from gameday.cli.display import open_display
+
+        self.run_dir = run_dir
+        display = open_display(plan, clock, run_dir, self.wishes)
+        self.stack.callback(display.close)
+        return display.event
+
+    # ---- meanwhile
+    def _follow_signals(self, conductor: Conductor) -> None:
+        """Ctrl-C, SIGTERM, SIGHUP and a closed terminal all abort with undo."""
+
+        def told(number: int, frame: FrameType | None) -> None:
+            self.interrupts += 1
+            name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+            if self.interrupts == 1:
+                conductor.ask_abort(name)
+            else:
+                self._still_active(conductor)
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            before = signal.signal(number, told)
+            self.stack.callback(_restore(number, before))
+
+    def _still_active(self, conductor: Conductor) -> None:
+        active = [step for step, fault in conductor.state.faults.items() if not fault.clean]
+        what = ", ".join(active) or "nothing that was injected"
+        self.say(f"\nStill active: {what}. It is being taken back; wait. Should this end before it is: gameday recover "
+                 f"{self.run_dir.name}")  # fmt: skip
+
+
+def _restore(number: int, before: Any) -> Callable[[], None]:
+    return lambda: void(signal.signal(number, before))
+
+
+def void(_: object) -> None:
+    """Nothing."""

@@ -1,0 +1,52 @@
+"""``gameday run``: a game day from its files to its verdict."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(epilog="Example: gameday run payment-functions-stop --unattended")
+@click.argument("scenario")
+@click.option("--environment", default="rehearsal", show_default=True, help="Where: a name from gameday.yaml.")
+@click.option("--speed", type=click.FloatRange(0.1, 60), help="Times faster, in rehearsal.  [default: 20, or what "
+              "this machine can do]")  # fmt: skip
+@click.option("--unattended", is_flag=True, help="Nobody is here: scripted people do what is asked.")
+@click.option("--yes", is_flag=True, help="Say go without being asked.")
+@click.option("--plain", is_flag=True, help="Plain lines instead of a live screen.")
+@click.option("--json", "as_json", is_flag=True, help="Print verdict.json on stdout; lines go to stderr.")
+@click.option("--strict", is_flag=True, help="An expectation that was not met makes exit code 1.")
+@click.option("--library", type=click.Path(path_type=Path), help="Content from this folder, not the workspace.")
+def run(scenario: str, environment: str, speed: float | None, unattended: bool, yes: bool, plain: bool, as_json: bool,
+        strict: bool, library: Path | None) -> None:  # fmt: skip
+    """Run the game day SCENARIO (an id, or a file).
+
+    Exit code: 0 within, 1 breached, 3 inconclusive or not tested, 4 stopped, 5 could not start, 6 something injected
+    was not seen gone.
+    """
+    from gameday.cli.day import Day, Wishes
+
+    day = Day(Wishes(scenario, environment, speed, unattended, yes, plain or as_json, as_json, library))
+    with day:
+        found = day.conduct()
+    _tell(found, day.run_dir, as_json)
+    missed = strict and any(e["result"] not in ("met", "done") for e in found["expectations"])
+    sys.exit(found["exit_code"] or int(missed))
+
+
+def _tell(found: dict[str, Any], run_dir: Path, as_json: bool) -> None:
+    from gameday.cli.judge import run_words
+    from gameday.plan import load_plan
+
+    with suppress(OSError):  # the terminal may be gone; the run is not
+        click.echo(
+            json.dumps(found, indent=2, ensure_ascii=False)
+            if as_json
+            else "\n" + run_words(found, load_plan(run_dir / "plan.json"))
+        )
+        click.echo(f"\nreport: {run_dir / 'report.md'}", err=as_json)
