@@ -198,8 +198,8 @@ class Conductor:
         window = source.look(now)
 
         def work() -> tuple[Any, Found]:
-            told = self.disturbances(self._disturbed_to) if self.disturbances else None
-            return told, source.sample(window)
+            found = source.sample(window)  # first: a bucket that is there by now has been looked at by the rehearsal
+            return (self.disturbances(self._disturbed_to) if self.disturbances else None), found
 
         self.effects.run(key, work)
 
