@@ -54,6 +54,7 @@ def told(call: str) -> Iterator[None]:
     No request, header or credential is in the text, and the encoded blob of a denial is cut off.
     """
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError  # no BotoCoreError: an answer that is not AWS's
 
     try:
         yield
@@ -63,7 +64,7 @@ def told(call: str) -> Iterator[None]:
         text = str(said.get("Message") or "").partition("Encoded authorization failure message")[0].strip()
         message = f"{call}: {code}: {text}"[:LONGEST_TEXT]
         raise CallFailed(Problem("AWS_REFUSED", message, _advice(code)), code) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         message = f"{call}: {type(error).__name__}: {error}"[:LONGEST_TEXT]
         write = "try again; check network and credentials"
         raise CallFailed(Problem("AWS_NOT_REACHED", message, write), None) from error
@@ -160,6 +161,7 @@ class Aws:
             use_fips_endpoint=False,  # these three, from the environment, forbid an own endpoint
             use_dualstack_endpoint=False,
             account_id_endpoint_mode="disabled",
+            defaults_mode="legacy",  # AWS_DEFAULTS_MODE=auto would ask the instance metadata service
         )
         client = self._session.client(service, endpoint_url=self.endpoint, config=config)
         client.meta.events.register("before-send.*", refuse_outside)
@@ -175,7 +177,8 @@ class Aws:
     def _own(self) -> Any:
         import boto3
 
-        return boto3.Session(region_name=self.environment.region)
+        with told("credentials"):
+            return boto3.Session(region_name=self.environment.region)
 
     def _assumed(self) -> Any:
         """A session of the environment's role, whose credentials renew themselves before they expire."""
@@ -184,8 +187,8 @@ class Aws:
         from botocore.session import Session
 
         own = Session()
-        own.set_config_variable("region", self.environment.region)
         with told("credentials"):
+            own.set_config_variable("region", self.environment.region)
             source = own.get_credentials()
         if source is None:
             write = "log in, or name a profile in AWS_PROFILE"

@@ -27,7 +27,7 @@ def check_fault(service: Service, step: FaultStep) -> list[Problem]:
     except InvalidFiles as error:
         return [replace(problem, place=None) for problem in error.problems]
     action = actions().get(settings.action)
-    problems = list(_action(service, settings, action)) if action else [_unknown(settings.action)]
+    problems = list(_action(service, step, settings, action)) if action else [_unknown(settings.action)]
     return [*problems, *_end(step, settings, action)]
 
 
@@ -44,9 +44,10 @@ def _unknown(ident: str) -> Problem:
     return Problem("UNKNOWN_ACTION", f"action: {ident} is not one we know; AWS will decide", write, severity="warning")
 
 
-def _action(service: Service, settings: FisSettings, action: Action) -> Iterator[Problem]:
+def _action(service: Service, step: FaultStep, settings: FisSettings, action: Action) -> Iterator[Problem]:
     given = settings.parameters.keys()
-    for name in sorted(action.required - given):
+    filled = {action.ends_by} if step.lasts is not None else set()  # for is sent as the action's own duration
+    for name in sorted(action.required - given - filled):
         yield Problem("MISSING_KEY", f"parameters: {name!r} is missing for {action.id}", f"{name}: ...")
     for name in sorted(given - action.parameters):
         near = get_close_matches(name, sorted(action.parameters), 1) or sorted(action.parameters)

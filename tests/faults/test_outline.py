@@ -276,3 +276,14 @@ def test_tags_that_nothing_has_are_no_targets(aws: Aws) -> None:
     nobody = Technology(id="web", type="aws:ec2:instance", tags={"role": "nobody"})
     with pytest.raises(CouldNotStart, match="NO_TARGETS"):
         outlined("aws:ec2:stop-instances", nobody, environment=REHEARSAL_ENVIRONMENT, aws=aws)
+
+
+@pytest.mark.parametrize(("given", "missing"), [({"for": "10m"}, False), ({}, True)])
+def test_a_step_with_for_needs_no_duration_parameter(given: dict[str, str], missing: bool) -> None:
+    from gameday.faults.check import check_fault
+    from gameday.model.scenario import FaultStep
+    from gameday.model.service import Service
+
+    service = Service(kind="service", id="s", title="S")
+    found = check_fault(service, FaultStep.model_validate({"fault": "fis", "action": "aws:fis:wait", **given}))
+    assert ("MISSING_KEY" in [p.code for p in found]) == missing
