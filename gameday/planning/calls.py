@@ -34,18 +34,16 @@ def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:
     ]
     for signal in (s for s in signals if s.source == "aws.state"):
         service = str(signal.query.get("type", "aws:?")).split(":")[1]
-        groups.append((service, "Describe", f"state of {signal.query.get('id')}", [signal]))
+        groups.append((service, "Describe", f"the state behind {signal.id}", [signal]))
     for service, operation, what, read in groups:
         if read:
-            names = ", ".join(s.id for s in read)
-            yield Call(
-                step=None, service=service, operation=operation, why=f"read {what}: {names}", times=_times(read, day_ms)
-            )
+            why = f"read {what} ({len(read)})"
+            yield Call(step=None, service=service, operation=operation, why=why, times=_times(read, day_ms))
 
 
 def _times(signals: Sequence[Signal], day_ms: int) -> str:
     period = min(signal.period_ms for signal in signals)
-    return f"every {write_duration(period)}, at most {_ticks(day_ms, period)}"
+    return f"{_ticks(day_ms, period)}, one in {write_duration(period)}"
 
 
 def _ticks(day_ms: int, period_ms: int) -> int:
