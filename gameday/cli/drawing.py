@@ -10,7 +10,7 @@ from rich.text import Text
 
 from gameday.model.types import write_duration
 from gameday.plan import Plan, PlannedStep
-from gameday.planning.spans import Span, spans
+from gameday.planning.spans import Span, day_spans
 
 FAULT, GONE, AWAY, WINDOW, AFTER, OPEN, BASELINE, GRID, GO = "█", "▒", "▓", "░", "›", "…", "─", "┊", "│"
 LEGEND = (
@@ -36,7 +36,11 @@ class Scale:
 
     def cell(self, ms: int) -> int:
         """The cell in which this time lies; the end lies in the last."""
-        return min(self.cells - 1, max(0, (ms - self.start) * self.cells // (self.end - self.start)))
+        return min(self.cells - 1, self.edge(ms))
+
+    def edge(self, ms: int) -> int:
+        """The cell before which something ends that ends then."""
+        return min(self.cells, max(0, (ms - self.start) * self.cells // (self.end - self.start)))
 
     def ticks(self) -> range:
         """The times that get a label: round, and far enough apart to be read."""
@@ -47,7 +51,7 @@ class Scale:
 
 def draw(plan: Plan, width: int) -> Text:
     """The whole timeline, at most ``width`` cells wide, with its scale and a legend of the signs it uses."""
-    known = spans(plan.steps)
+    known = day_spans(plan)
     label = min(_LABEL, max(len(name) for name in ("baseline", *known)), width - _NARROWEST - 1)
     end = max(_MINUTE, *(span.last for span in known.values()))
     scale = Scale(-plan.baseline_ms, end, width - label - 1)
@@ -85,8 +89,9 @@ def _row(scale: Scale, parts: Iterable[tuple[int, int, str]]) -> str:
     row[scale.cell(0)] = GO
     for start, end, sign in parts:
         if end > start:
-            first, last = scale.cell(start), scale.cell(end - 1)
-            row[first : last + 1] = sign * (last + 1 - first)
+            first = scale.cell(start)
+            last = max(first + 1, scale.edge(end))
+            row[first:last] = sign * (last - first)
     return "".join(row)
 
 

@@ -18,12 +18,12 @@ from gameday.model.tolerance import Tolerance
 from gameday.model.types import write_duration, write_percent
 from gameday.model.workspace import REHEARSAL
 from gameday.plan import Plan, PlannedFault, PlannedStep
-from gameday.planning.spans import Span, spans
+from gameday.planning.spans import Span, day_spans
 
 _INDENT = 2
 _WIDTHS = {"when": 22, "step": 22, "who": 22, "call": 36, "times": 18, "signal": 34}
 _SHORT = frozenset({"within", "ends", "every", "settles"})
-_WIDE = 98  # from here on there is room for a column that says who
+_WIDE = 110  # from here on there is room for a column that says who
 
 
 def page(plan: Plan, console: Console) -> str:
@@ -36,7 +36,7 @@ def page(plan: Plan, console: Console) -> str:
 
 
 def _sections(plan: Plan, width: int) -> Iterator[tuple[str, RenderableType]]:
-    known = spans(plan.steps)
+    known = day_spans(plan)
     yield plan.title, _what(plan)
     yield "Timeline", Group(_timeline(plan, known, width), Text(), draw(plan, width))
     for step in plan.steps:
@@ -180,12 +180,16 @@ def _cost(plan: Plan) -> Table:
     cost = plan.cost
     free = "nothing in rehearsal; on AWS " if plan.environment == REHEARSAL else ""
     rows: list[tuple[str, str | Text]] = [
-        ("in all", f"{free}about ${cost.action_usd + cost.metric_usd:.2f}"),
-        ("faults", f"${cost.action_usd:.2f} for action-minutes: {cost.action_minutes}"),
-        ("reads", f"${cost.metric_usd:.2f} for metrics read: {cost.metric_reads}"),
+        ("in all", f"{free}about {_usd(cost.action_usd + cost.metric_usd)}"),
+        ("faults", f"{_usd(cost.action_usd)} for action-minutes: {cost.action_minutes}"),
+        ("reads", f"{_usd(cost.metric_usd)} for metrics read: {cost.metric_reads}"),
         ("basis", cost.basis),
     ]
     return _facts(rows)
+
+
+def _usd(amount: float) -> str:
+    return "less than $0.01" if 0 < amount < 0.01 else f"${amount:.2f}"
 
 
 def _seal(plan: Plan) -> Group:
