@@ -91,6 +91,7 @@ class Outline:
     witness_signals: Sequence[Signal] = ()  # implicit signals that the default witnesses need
     effective: Condition | None = None  # the default witness, None when there is none
     gone: Condition | None = None
+    takes_duration: bool = False  # a step's ``for`` becomes the fault's own duration, so that it ends without us
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ COMMANDS = {
         "init": ("gameday.cli.init:init", "Make a workspace: folders, gameday.yaml, schemas for editors."),
         "library": ("gameday.cli.library:library", "List the scenarios, runbooks and observers that ship."),
         "lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write."),
+        "plan": ("gameday.cli.plan:plan", "Show all that a scenario will do; nothing is touched."),
         "rehearsal": ("gameday.cli.rehearsal:rehearsal", "A stand-in for AWS on loopback: up, status, down."),
     },
     "Run": {

@@ -51,7 +51,7 @@ def build_plan(content: Content, scenario_id: str, environment_name: str, faults
         scripts=dict(case.scenario.rehearsal) if case.rehearsed else {},
         deputies=_deputies(case),
         calls=plan_calls(case, steps, said, signals, day),
-        cost=plan_cost(said, signals, day),
+        cost=plan_cost(steps, outlines, signals, day),
         inputs=inputs,
         debrief=case.scenario.debrief,
     )

@@ -6,7 +6,7 @@ GetMetricData, never in the free tier (aws.amazon.com/cloudwatch/pricing). Both 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gameday.model.types import write_duration
 from gameday.plan import ALARM_SOURCE, Call, Cost, PlannedStep, Signal
@@ -34,18 +34,16 @@ def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:
     ]
     for signal in (s for s in signals if s.source == "aws.state"):
         service = str(signal.query.get("type", "aws:?")).split(":")[1]
-        groups.append((service, "Describe", f"state of {signal.query.get('id')}", [signal]))
+        groups.append((service, "Describe", f"the state behind {signal.id}", [signal]))
     for service, operation, what, read in groups:
         if read:
-            names = ", ".join(s.id for s in read)
-            yield Call(
-                step=None, service=service, operation=operation, why=f"read {what}: {names}", times=_times(read, day_ms)
-            )
+            why = f"read {what} ({len(read)})"
+            yield Call(step=None, service=service, operation=operation, why=why, times=_times(read, day_ms))
 
 
 def _times(signals: Sequence[Signal], day_ms: int) -> str:
     period = min(signal.period_ms for signal in signals)
-    return f"every {write_duration(period)}, at most {_ticks(day_ms, period)}"
+    return f"{_ticks(day_ms, period)}, one in {write_duration(period)}"
 
 
 def _ticks(day_ms: int, period_ms: int) -> int:
@@ -62,9 +60,11 @@ def _asked(case: Case, steps: Sequence[PlannedStep]) -> Iterator[Call]:
                 yield Call(step=step.id, service=service, operation=operation, why=why, times="at most once")
 
 
-def plan_cost(outlines: Iterable[Outline], signals: Sequence[Signal], day_ms: int) -> Cost:
+def plan_cost(
+    steps: Sequence[PlannedStep], outlines: Mapping[str, Outline], signals: Sequence[Signal], day_ms: int
+) -> Cost:
     """An estimate from above: the whole day, each metric of each signal once in each of its periods."""
-    minutes = sum(outline.action_minutes for outline in outlines)
+    minutes = sum(_minutes(step, outlines[step.id]) for step in steps if step.id in outlines)
     reads = sum(_metrics(signal) * _ticks(day_ms, signal.period_ms) for signal in signals)
     return Cost(
         action_minutes=minutes,
@@ -74,6 +74,14 @@ def plan_cost(outlines: Iterable[Outline], signals: Sequence[Signal], day_ms: in
         basis=f"list prices on AWS: ${USD_PER_ACTION_MINUTE:.2f} an action-minute, $0.01 per 1,000 metrics read; "
         f"each metric once a period for {write_duration(day_ms)}",
     )
+
+
+def _minutes(step: PlannedStep, outline: Outline) -> int:
+    """The action-minutes that the provider says; of a FIS fault whose end the step alone says, that long."""
+    if outline.action_minutes or outline.duration_ms or not any(call.service == "fis" for call in outline.calls):
+        return outline.action_minutes
+    lasts = step.fault.duration_ms if step.fault else None
+    return -(-(lasts or 0) // 60_000)
 
 
 def _metrics(signal: Signal) -> int:

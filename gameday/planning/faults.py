@@ -60,19 +60,28 @@ def _targets(case: Case, settings: BaseModel) -> tuple[Technology, ...]:
 def _planned(
     step: FaultStep, settings: BaseModel, targets: tuple[Technology, ...], outline: Outline | None
 ) -> PlannedFault:
-    own = outline.duration_ms if outline else None  # ends by itself after this, whoever is dead
+    own = outline.duration_ms if outline else None
     return PlannedFault(
         provider=step.fault,
         action=outline.action if outline else str(getattr(settings, "action", step.fault)),
         settings=settings.model_dump(mode="json", by_alias=True),
         targets={key: tuple(arns) for key, arns in outline.targets.items()} if outline else {},
         resources=tuple(t.id for t in targets),
-        duration_ms=own if step.lasts is None else step.lasts,
+        duration_ms=min((ms for ms in (step.lasts, own) if ms is not None), default=None),
         one_shot=_one_shot(step, outline),
         effective=_limited(step.effective or (outline.effective if outline else None)),
         gone=_limited(_gone(step, outline)),
-        worst_case_ms=0 if own is None and _one_shot(step, outline) else own,
+        worst_case_ms=_worst_case(step, outline),
     )
+
+
+def _worst_case(step: FaultStep, outline: Outline | None) -> int | None:
+    """From a dead conductor to the fault's end: as long as no alarm acts as a dead-man, the fault's own duration. None
+    when only gameday ends it."""
+    own = outline.duration_ms if outline else None
+    if outline and outline.takes_duration:
+        own = min((ms for ms in (step.lasts, own) if ms is not None), default=None)
+    return 0 if own is None and _one_shot(step, outline) else own
 
 
 def _one_shot(step: FaultStep, outline: Outline | None) -> bool:
@@ -85,13 +94,15 @@ def _gone(step: FaultStep, outline: Outline | None) -> Condition | None:
     return own or (outline.gone if outline else None)
 
 
-def _negated(condition: Condition) -> Condition | None:
-    """The condition that holds when this one does not; None for *equals*, which has no single opposite."""
-    for name, opposite in _OPPOSITE.items():
-        limit = getattr(condition, name)
-        if limit is not None:
-            return Condition.model_validate({"signal": condition.signal, opposite: limit})
-    return None
+def _negated(condition: Condition) -> Condition:
+    """The condition that holds once this one does not. *equals* becomes the side on which a count, a state or an alarm
+    lies: equals 0 -> above 0, equals 1 -> below 1."""
+    if condition.equals is not None:
+        name, limit = ("below" if condition.equals > 0 else "above"), condition.equals
+    else:
+        name, limit = next((opposite, getattr(condition, n)) for n, opposite in _OPPOSITE.items()
+                           if getattr(condition, n) is not None)  # fmt: skip
+    return Condition.model_validate({"signal": condition.signal, name: limit})
 
 
 def _limited(condition: Condition | None) -> Condition | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-from gameday.plan import PlannedStep
+from gameday.plan import Plan, PlannedStep
 
 SHORTEST_DAY_MS = 30 * 60_000
 
@@ -36,12 +36,21 @@ def spans(steps: Sequence[PlannedStep]) -> dict[str, Span]:
     return found
 
 
+def day_spans(plan: Plan) -> dict[str, Span]:
+    """The spans of a plan's steps within its day: nothing lasts longer than ``max_duration``."""
+    day = plan.max_duration_ms
+    return {
+        ident: Span(min(span.start, day), min(span.done, day), min(span.last, day), span.open)
+        for ident, span in spans(plan.steps).items()
+    }
+
+
 def _wait(step: PlannedStep) -> int:
     return (step.when.within or 0) if step.when else 0
 
 
 def _least(step: PlannedStep) -> int:
-    return ((step.fault.duration_ms if step.fault else step.lasts_ms) or 0)
+    return (step.fault.duration_ms if step.fault else step.lasts_ms) or 0
 
 
 def _limit(step: PlannedStep) -> int:
@@ -52,7 +61,7 @@ def _limit(step: PlannedStep) -> int:
 
 
 def _open(step: PlannedStep) -> bool:
-    return step.kind in ("expect", "task") and step.within_ms is None or bool(step.expect and step.within_ms is None)
+    return step.within_ms is None and (step.kind in ("expect", "task") or step.expect is not None)
 
 
 def longest_day(steps: Sequence[PlannedStep], hold_ms: int) -> int:

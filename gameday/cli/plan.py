@@ -1,0 +1,126 @@
+"""``gameday plan``: everything that a scenario will do, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from gameday.errors import Problem
+    from gameday.model.content import Content
+    from gameday.model.workspace import Environment
+    from gameday.plan import Plan
+    from gameday.protocols import Fault
+
+NO_REHEARSAL = "http://127.0.0.1:1"  # nobody listens there: without a rehearsal no request may reach anything
+
+
+@click.command(epilog="Example: gameday plan payment-functions-stop, or gameday plan payment-functions-stop --json")
+@click.argument("scenario", metavar="SCENARIO")
+@click.option("--environment", default="rehearsal", show_default=True, metavar="NAME", help="From gameday.yaml.")
+@click.option("--library", type=click.Path(path_type=Path), help="Use this folder, not the workspace around you.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as it is sealed: plan.json.")
+def plan(scenario: str, environment: str, library: Path | None, as_json: bool) -> None:
+    """Show all that SCENARIO (an id, or its file) will do, and touch nothing.
+
+    The whole timeline, every API call, resolved targets, what is watched, what stops the day, the cost, and the digest
+    that an approval is bound to. Exit code: 0 it can run, 5 files are not valid or the environment does not allow it.
+    """
+    from gameday.plan import dump_plan
+
+    found = _plan(scenario, environment, library)
+    if as_json:
+        click.echo(dump_plan(found), nl=False)
+        return
+    from rich.console import Console
+
+    from gameday.cli.plan_page import page
+
+    click.echo(page(found, Console(highlight=False, emoji=False, markup=False)), color=True)
+
+
+def _plan(scenario: str, name: str, library: Path | None) -> Plan:
+    from gameday.faults.check import check_fault
+    from gameday.model.lint import lint
+    from gameday.model.load import load_content
+    from gameday.planning import build_plan
+
+    content = load_content(_root(scenario, library))
+    _stop_on_errors(lint(content, check_fault))
+    ident = _scenario_id(content, scenario)
+    environment = content.environment(name)
+    faults = _faults(environment, _endpoint(content, ident, name)) if environment else {}
+    return build_plan(content, ident, name, faults)
+
+
+def _root(scenario: str, library: Path | None) -> Path:
+    """The folder of the content, around the scenario if it is a file; seen from here where it lies below."""
+    from gameday.library import content_root
+
+    path, here = Path(scenario), Path.cwd()
+    root = content_root(library, path.resolve().parent if path.is_file() else None)
+    return root.relative_to(here) if root.is_absolute() and root.is_relative_to(here) else root
+
+
+def _scenario_id(content: Content, scenario: str) -> str:
+    """A path to the id of the scenario in it."""
+    from gameday.errors import could_not_start
+
+    path = Path(scenario)
+    if not path.is_file():
+        return scenario
+    for ident, loaded in content.scenarios.items():
+        if Path(loaded.file.path).resolve() == path.resolve():
+            return ident
+    message = f"{scenario} is not a scenario of the content in {content.root}"
+    raise could_not_start("NOT_A_SCENARIO", message, "a file below scenarios/, or --library DIR", path)
+
+
+def _stop_on_errors(problems: list[Problem]) -> None:
+    from gameday.errors import InvalidFiles
+
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise InvalidFiles(errors)
+
+
+def _endpoint(content: Content, ident: str, name: str) -> str | None:
+    """Where reads go: None is AWS. In rehearsal the one that is up, and when none is, nowhere."""
+    from gameday.model.workspace import REHEARSAL
+    from gameday.rehearsal.client import attach
+
+    if name != REHEARSAL:
+        return None
+    found = attach(Path.cwd())
+    if found:
+        return found.endpoint
+    _refuse_tags(content, ident)
+    return NO_REHEARSAL
+
+
+def _refuse_tags(content: Content, ident: str) -> None:
+    """Targets by tag alone cannot be known while no rehearsal is up."""
+    from gameday.errors import could_not_start
+    from gameday.model.scenario import FaultStep
+
+    scenario = content.scenarios.get(ident)
+    service = content.services.get(scenario.model.service) if scenario else None
+    if scenario is None or service is None:
+        return  # build_plan says so
+    steps = [step for step in scenario.model.timeline if isinstance(step, FaultStep)]
+    named = [service.model.technology(name) for step in steps for name in step.settings.get("targets") or ()]
+    tagged = sorted({t.id for t in named if t and t.tags and not t.arn and not t.name})
+    if tagged:
+        what = f"targets by tag ({', '.join(tagged)}) are resolved at the start of a rehearsal, and none is up"
+        raise could_not_start("TARGETS_BY_TAG", what, "gameday rehearsal up, and plan again; or give name or arn")
+
+
+def _faults(environment: Environment, endpoint: str | None) -> Mapping[str, Fault]:
+    """The providers. None of them calls AWS before it must."""
+    from gameday.aws import Aws
+    from gameday.faults.fis import FisFault
+
+    return {"fis": FisFault(Aws(environment, endpoint))}
