@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gameday.cli.live.words import Tone
+from gameday.cli.live.words import Tone, short
 from gameday.clock import Ms, wall_ms
 from gameday.journal.inbox import Kind
 
@@ -63,7 +63,7 @@ class Keypad:
             return  # an arrow or function key
         if len(keys) > PASTED:
             if self._mode != "note":
-                self._say(wall, "that looks like pasted text: nothing was done", "warn")
+                self.say(wall, "that looks like pasted text: nothing was done", "warn")
                 return
             keys = " ".join(keys.splitlines())  # what follows a pasted line must not act as keys
         for key in keys:
@@ -83,7 +83,7 @@ class Keypad:
         if said and wall - since < SAID_FOR_MS:
             return said, tone
         go_on = "h GO ON" if self._look().held else "h hold"
-        return f"a ack oldest  1-9 that prompt  n note  {go_on}  s skip  q abort  (Ctrl-C aborts)", ""
+        return f"q abort  {go_on}  a ack oldest  1-9 that prompt  n note  s skip  (Ctrl-C aborts)", ""
 
     def _press(self, key: str, wall: Ms) -> None:
         self._expire(wall)
@@ -105,7 +105,7 @@ class Keypad:
     def _command(self, key: str, wall: Ms) -> None:
         asked = self._look()
         if asked.over:
-            self._say(wall, "the run has ended", "warn")
+            self.say(wall, "the run has ended", "warn")
         elif key == "a":
             self._ack(asked.waiting[:1], wall)
         elif key.isdigit():
@@ -119,18 +119,18 @@ class Keypad:
 
     def _ack(self, found: tuple[tuple[int, str, str], ...], wall: Ms) -> None:
         if not found:
-            self._say(wall, "no such prompt waits", "warn")
+            self.say(wall, "no such prompt waits", "warn")
             return
         _digit, prompt, to = found[0]
         if wall - self._sent.get(prompt, -SENT_FOR_MS) < SENT_FOR_MS:
-            self._say(wall, f"{prompt} was sent already; the conductor has not answered yet", "warn")
+            self.say(wall, f"{prompt} was sent already; the conductor has not answered yet", "warn")
         elif self._drop(wall, "ack", {"prompt": prompt}, to):
             self._sent[prompt] = wall
 
     def _skip(self, asked: Asked, wall: Ms) -> None:
         """One running step is skipped at once; a fault, or one of several, only when it is chosen."""
         if not asked.running:
-            self._say(wall, "no step runs", "warn")
+            self.say(wall, "no step runs", "warn")
         elif len(asked.running) == 1 and asked.running[0][2] != "fault":
             self._drop(wall, "skip", {"step": asked.running[0][0]})
         else:
@@ -140,17 +140,17 @@ class Keypad:
         if key.isdigit() and 1 <= int(key) <= len(self._choices):
             self._drop(wall, "skip", {"step": self._choices[int(key) - 1][0]})
         else:
-            self._say(wall, "nothing is skipped", "")
+            self.say(wall, "nothing is skipped", "")
 
     def _confirm_abort(self, key: str, wall: Ms) -> None:
         if key == "q":
             self._drop(wall, "abort", {"why": "asked at the screen"})
         else:
-            self._say(wall, "not aborted", "")
+            self.say(wall, "not aborted", "")
 
     def _type(self, key: str, wall: Ms) -> None:
         if key == ESCAPE:
-            self._say(wall, "no note was written", "")
+            self.say(wall, "no note was written", "")
         elif key in ENTERS:
             if self._note.strip():
                 self._drop(wall, "note", {"text": self._note.strip()})
@@ -167,13 +167,14 @@ class Keypad:
         try:
             self._send(kind, who or self._who, what)
         except OSError as error:
-            self._say(wall, f"{kind} could NOT be written ({error.strerror}); Ctrl-C aborts", "bad")
+            self.say(wall, f"{kind} could NOT be written ({error.strerror}); Ctrl-C aborts", "bad")
             return False
         about = what.get("prompt") or what.get("step") or ""
-        self._say(wall, f"{kind}{f' {about}' if about else ''} sent to the conductor", "good")
+        self.say(wall, f"{kind}{f' {about}' if about else ''} sent to the conductor", "good")
         return True
 
-    def _say(self, wall: Ms, text: str, tone: Tone) -> None:
+    def say(self, wall: Ms, text: str, tone: Tone) -> None:
+        """Show this in the last line for a while."""
         self._said = (wall, text, tone)
 
 
@@ -196,6 +197,7 @@ class Keyboard:
     def close(self) -> None:
         """Stop reading and give the terminal back as it was; may be called again."""
         self._restore()
+        atexit.unregister(self._restore)
         if self._wake >= 0:
             os.close(self._wake)
             self._wake = -1
@@ -212,12 +214,18 @@ class Keyboard:
                 ready, _, _ = select.select([self._fd, self._wake_read], [], [])
                 if self._wake_read in ready or not (data := os.read(self._fd, 1024)):
                     return
-                self._keypad.press(decode(data), wall_ms())
+                self._press(decode(data))
         except OSError:
             return  # the terminal is gone
         finally:
             self._restore()
             os.close(self._wake_read)
+
+    def _press(self, keys: str) -> None:
+        try:
+            self._keypad.press(keys, wall_ms())
+        except Exception as error:  # noqa: BLE001  # one key that fails must not take the others away
+            self._keypad.say(wall_ms(), f"that key failed ({short(repr(error), 60)}); Ctrl-C aborts", "bad")
 
 
 def _single_keys(fd: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import queue
 import sys
+import termios
 import threading
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -81,9 +82,9 @@ class LiveScreen:
         self._judged = (0, -1)  # the wall time before which nothing is judged again, and the events judged last
         self._trouble = ""
         self._stop = threading.Event()
-        self._keypad = Keypad(self.asked, self._send) if keyboard is not None else None
+        self._keypad: Keypad | None = Keypad(self.asked, self._send) if keyboard is not None else None
         self._thread = threading.Thread(target=self._show, name="screen", daemon=True)
-        self._keyboard = Keyboard(self._keypad, keyboard) if self._keypad and keyboard is not None else None
+        self._keyboard = self._open(keyboard)
         self._thread.start()
 
     def event(self, event: Event) -> None:
@@ -143,6 +144,15 @@ class LiveScreen:
                 self._board.take(event)
             except Exception as error:  # noqa: BLE001  # an event that cannot be shown must not hide those after it
                 self._trouble = f"event {event.seq} ({event.type}): {error!r}"
+
+    def _open(self, keyboard: int | None) -> Keyboard | None:
+        if self._keypad is None or keyboard is None:
+            return None
+        try:
+            return Keyboard(self._keypad, keyboard)
+        except (OSError, termios.error) as error:
+            self._keypad, self._trouble = None, f"no keys: {error}"
+            return None
 
     def _send(self, kind: Kind, who: str, what: dict[str, Any]) -> None:
         drop(self._run_dir, kind, who, **what)

@@ -6,7 +6,7 @@ Environment and speed, the clock, faults and who is waited for are never dropped
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
@@ -57,14 +57,14 @@ def frame(view: View, width: int, height: int) -> list[Text]:
     """Exactly ``height`` lines of at most ``width`` cells."""
     head, foot = header(view, width), [_footer(view)]
     room = max(0, height - len(head) - len(foot))
-    body = _wide(view, width, room) if width >= WIDE else _narrow(view, width, room)
+    body = _wide(replace(view, wide=True), width, room) if width >= WIDE else _narrow(view, width, room)
     lines = [*head, *body[:room], *[Text("")] * (room - len(body)), *foot]
     return [_cut(text, width) for text in (lines[: height - 1] + foot if len(lines) > height else lines)][:height]
 
 
 def _cut(text: Text, width: int) -> Text:
     cut = text.copy()
-    cut.no_wrap, cut.end = True, ""
+    cut.no_wrap, cut.end = True, "\n"
     cut.truncate(width, overflow="ellipsis")
     return cut
 
@@ -80,8 +80,8 @@ def header(view: View, width: int) -> list[Text]:
     clocks = f"{view.board.since_go(view.now)} since go   {iso(view.wall)[11:19]} UTC"
     left = line((f"{badge} speed {state.speed:g} ", style), (f"  {phase}  ", "bold"), (clocks, "bold"))
     if production:
-        left.stylize("white on red")
         left.pad_right(max(0, width - left.cell_len))
+        left.stylize("white on red")
     quiet = view.wall - view.board.heard_wall if view.board.heard_wall is not None else 0
     heard = (f"nothing heard for {span(quiet)}  ", "bold yellow") if quiet > QUIET_MS else ""
     return [left, line(heard, short(state.run or "", 90), ("  " + short(plan.title), "dim")), *_banner(view)]

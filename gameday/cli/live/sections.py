@@ -5,7 +5,7 @@ A word says each state (``ACTIVE``, ``GONE``, ``LATE``); colour only repeats it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.text import Text
 
@@ -31,7 +31,7 @@ class View:
     gauges: tuple[Gauge, ...] = ()
     footer: tuple[str, Tone] = ("", "")
     trouble: str = ""
-    noted: dict[str, int] = field(default_factory=dict)
+    wide: bool = False
 
 
 def line(*parts: Text | tuple[str, str] | str) -> Text:
@@ -82,10 +82,10 @@ def _fault_detail(view: View, ident: str, fault: FaultState) -> str:
         return "look at " + (", ".join(_resources(view, ident, failed)) or "its targets") + "; then: gameday recover"
     if fault.gone_ms is not None:
         return f"seen gone at {view.board.since_go(fault.gone_ms)}"
-    if fault.effective_ms is not None:
-        parts.append(f"seen by {short(fault.witness, 40)} at {view.board.since_go(fault.effective_ms)}")
     if fault.ended_ms is None and (left := _fault_left(view, ident, fault)) is not None:
         parts.append(f"ends by itself in {span(left)}" if left >= 0 else f"OVERDUE by {span(-left)}")
+    if fault.effective_ms is not None:
+        parts.append(f"seen by {short(fault.witness, 40)} at {view.board.since_go(fault.effective_ms)}")
     return "; ".join(parts)
 
 
@@ -110,8 +110,9 @@ def prompts(view: View, _width: int) -> list[Text]:
         digit = view.board.numbers.get(prompt.id, 0)
         step = next((s for s in view.board.plan.steps if s.id == prompt.step), None)
         late = line(*_left(view, step)) if step and step.within_ms is not None else Text("no limit")
-        head = line((f" {digit} ", "bold reverse"), (f" {short(prompt.to, 40)}", "bold"), f"  {short(prompt.id, 40)}  ")
-        lines += [head.append_text(late), line(f"    {asks(prompt.expects, prompt.says, prompt.number)}")]
+        head = line((f" {digit} ", "bold reverse"), (f" {short(prompt.to, 40)}", "bold"), "  ", late)
+        said = line(f"    {asks(prompt.expects, prompt.says, prompt.number)}")
+        lines += [head.append(f"  ({short(prompt.id, 40)})"), said]
     return lines
 
 
@@ -177,14 +178,17 @@ def _later(view: View, step: PlannedStep) -> Text:
 def tolerances(view: View, width: int) -> list[Text]:
     """Each tolerance as a bar and in words, then the codes that already stand in the way of a verdict."""
     name = min(20, max((len(g.id) for g in view.gauges), default=0))
-    cells = max(8, min(40, width - name - 43))
+    roomy = view.wide
+    cells = max(8, min(48, width - name - (2 if roomy else 43)))
     lines = []
     for gauge in view.gauges:
         style = "bold red" if gauge.word == "breached" else "green" if gauge.word == "within" else ""
         word = "" if gauge.word == "so far" else f"{gauge.word.upper()} "
-        head = line(f"{short(gauge.id, name):<{name}} ", bar(gauge, cells), " ", (word, style), gauge.text)
-        lines += [head, *([line((f"  {', '.join(gauge.codes)}", "yellow"))] if gauge.codes else [])]
-    return lines
+        drawn, told = line(f"{short(gauge.id, name):<{name}} ", bar(gauge, cells)), line((word, style), gauge.text)
+        lines += [drawn, line(" " * (name + 1), told)] if roomy else [line(drawn, " ", told)]
+        lines += [line(("  " + ", ".join(gauge.codes), "yellow"))] if gauge.codes else []
+    legend = "█ certain  ▒ possible  › still open  │ limit  ! a guard stops the run"
+    return [*lines, line((legend, "dim"))] if roomy and lines else lines
 
 
 def signals(view: View, width: int) -> list[Text]:
