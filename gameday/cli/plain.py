@@ -19,7 +19,6 @@ from gameday.journal.events import Event
 from gameday.plan import Plan
 
 GAUGE_EVERY_MS = 60_000
-REPEAT_AFTER_MS = 60_000
 CLOSES_WITHIN_S = 5.0
 
 
@@ -31,13 +30,12 @@ class Lines:
         self._headed = False
         self._gauged_ms: Ms | None = None
         self._gauges: dict[str, str] = {}
-        self._unread: dict[str, Ms] = {}
 
     def of(self, event: Event) -> list[str]:
         """What to write for one more event."""
         told = self._board.take(event)
         head = [] if self._headed else list(self._head(event))
-        lines = [self._line(event.at, told)] if told and not self._repeats(event) else []
+        lines = [self._line(event.at, told)] if told else []
         return [*head, *lines, *(self._line(event.at, gauge) for gauge in self._changed_gauges(event))]
 
     def _head(self, event: Event) -> Iterator[str]:
@@ -50,17 +48,6 @@ class Lines:
 
     def _line(self, at: Ms, told: Told) -> str:
         return f"{self._board.since_go(at):>8}  {told.kind:<7}  {told.text}"
-
-    def _repeats(self, event: Event) -> bool:
-        """A source that stays unreadable is told once a scenario minute, not at each look."""
-        if event.type != "observer.failed":
-            return False
-        key = f"{event.what.get('source')}: {event.what.get('error')}"
-        told = self._unread.get(key)
-        if told is not None and event.at - told < REPEAT_AFTER_MS:
-            return True
-        self._unread[key] = event.at
-        return False
 
     def _changed_gauges(self, event: Event) -> list[Told]:
         if not self._gauge_is_due(event):

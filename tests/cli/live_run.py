@@ -53,8 +53,9 @@ def steps() -> tuple[PlannedStep, ...]:
 
 
 def plan(production: bool = False, **changes: Any) -> Plan:
-    runbook = {"kind": "runbook", "id": "payments-failover", "title": "Payments to the standby",
-               "steps": tuple({"number": n, "says": s} for n, s in enumerate(("Look.", "Send all.", "Check."), 1))}  # fmt: skip
+    says = enumerate(("Look.", "Send all.", "Check."), 1)
+    runbook: dict[str, Any] = {"kind": "runbook", "id": "payments-failover", "title": "Payments to the standby",
+                               "steps": tuple({"number": n, "says": s} for n, s in says)}  # fmt: skip
     facts: dict[str, Any] = {
         "digest": "sha256:aa11", "scenario": "payment-functions-stop", "service": "open-banking",
         "title": "The payment functions stop abruptly on a pay day", "service_title": "Open Banking payments",

@@ -13,6 +13,7 @@ from gameday.plan import Plan, PlannedStep
 from gameday.reports.words import clock
 
 DIGITS = 9
+REPEAT_AFTER_MS = 60_000
 
 
 def waiting(state: State) -> list[PromptState]:
@@ -31,6 +32,7 @@ class Board:
     told: deque[tuple[Ms, Told]] = field(default_factory=lambda: deque(maxlen=200))
     numbers: dict[str, int] = field(default_factory=dict)
     heard_wall: Ms | None = None
+    _unread: dict[str, Ms] = field(default_factory=dict)
 
     def take(self, event: Event) -> Told | None:
         """One more event; returns the line that tells it, None when it is not worth one."""
@@ -41,10 +43,21 @@ class Board:
             # A prompt keeps its digit, and a digit comes back only after all the others: a key pressed a moment too
             # late must not answer somebody else's prompt.
             self.numbers.setdefault(event.what["prompt"], len(self.numbers) % DIGITS + 1)
-        told = tell(event, self.plan)
+        told = None if self._repeats(event) else tell(event, self.plan)
         if told:
             self.told.append((event.at, told))
         return told
+
+    def _repeats(self, event: Event) -> bool:
+        """A source that stays unreadable is told once a scenario minute, not at each look."""
+        if event.type != "observer.failed":
+            return False
+        key = f"{event.what.get('source')}: {event.what.get('error')}"
+        since = self._unread.get(key)
+        if since is not None and event.at - since < REPEAT_AFTER_MS:
+            return True
+        self._unread[key] = event.at
+        return False
 
     @property
     def go_ms(self) -> Ms | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from rich.text import Text
@@ -87,8 +88,8 @@ def bar(gauge: Gauge, width: int) -> Text:
         return Text("?" * width, style="dim")
     cells = [_cell(i, gauge, width) for i in range(width)]
     text = Text()
-    for glyph, style in cells:
-        text.append(glyph, style=style)
+    for style, same in groupby(cells, key=lambda cell: cell[1]):
+        text.append("".join(glyph for glyph, _ in same), style=style)
     return text
 
 
@@ -98,13 +99,12 @@ def _at(share: float, width: int) -> int:
 
 def _cell(index: int, gauge: Gauge, width: int) -> tuple[str, str]:
     lo = gauge.lo or 0.0
-    certain = _at(lo, width) if lo > 0 else -1
-    limit = _at(1.0, width)
+    certain, limit = _at(lo, width), _at(1.0, width)  # cells that are full; the cell of the limit
     if index == limit:
-        return ("│", "bold reverse red") if certain >= limit else ("│", "bold")
-    if index <= certain:
+        return ("│", "bold reverse red") if lo > 1 else ("│", "bold")
+    if index < certain or (index == 0 and lo > 0):
         return "█", "red" if lo > 1 else "yellow"
-    if gauge.hi is None and index == certain + 1 and certain >= 0:
+    if gauge.hi is None and index == max(certain, 1) and lo > 0:
         return "›", "bold yellow"
     if gauge.hi is not None and gauge.hi > lo and index <= _at(gauge.hi, width):
         return "▒", "yellow"

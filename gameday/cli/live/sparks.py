@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from rich.text import Text
 
@@ -35,14 +36,16 @@ def spark(
     starts = window(signal, series, now, width)
     first = min(series, default=None)
     top = max((value for start in starts if (value := series.get(start)) is not None), default=0.0)
-    text = Text()
-    for start in starts:
+
+    def glyph(start: Ms) -> str:
         if first is None or start < first:
-            text.append(" ")
-            continue
+            return " "
         ruined = any(since < start + signal.period_ms and until > start for since, until in disturbed)
-        glyph = DISTURBED if ruined else _block(series.get(start), top)
-        text.append(glyph, style="yellow" if glyph in (GAP, DISTURBED) else "cyan")
+        return DISTURBED if ruined else _block(series.get(start), top)
+
+    text = Text()
+    for doubtful, same in groupby((glyph(s) for s in starts), key=lambda g: g in (GAP, DISTURBED)):
+        text.append("".join(same), style="yellow" if doubtful else "cyan")
     return text
 
 

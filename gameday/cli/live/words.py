@@ -55,7 +55,7 @@ def _facts(event: Event, plan: Plan) -> _Facts:
     facts = _Facts({key: short(_joined(value)) for key, value in event.what.items() if value is not None})
     if "step" in event.what:
         facts["title"] = title(plan, event.what["step"])
-    facts["by"] = "" if event.who == CONDUCTOR else f" by {short(event.who, 60)}"
+    facts["by"] = "" if event.who == CONDUCTOR else f", by {short(event.who, 60)}"
     facts["author"] = short(event.who, 60)
     facts["touched"] = f" ({facts['touches']} touched the service: CONFOUNDED)" if "touches" in facts else ""
     facts["because"] = f": {short(event.what['why'])}" if event.what.get("why") else ""
@@ -68,7 +68,7 @@ def _joined(value: object) -> object:
 
 _TEMPLATES: dict[str, tuple[str, str, Tone]] = {
     "run.opened": ("RUN", "{run} opened", ""),
-    "go": ("RUN", "go{by}, on {on}", ""),
+    "go": ("RUN", "go{by}: {on}", ""),
     "timeline.started": ("RUN", "the timeline starts", ""),
     "step.started": ("STEP", "{title}: begins", ""),
     "fault.requested": ("FAULT", "{title}: requested", "warn"),
@@ -85,7 +85,7 @@ _TEMPLATES: dict[str, tuple[str, str, Tone]] = {
     "clock.stepped": ("DATA", "a clock stepped by {by_ms} ms", "warn"),
     "guard.fired": ("GUARD", "{guard} FIRED at {value}", "bad"),
     "guard.unreadable": ("GUARD", "{guard} COULD NOT BE READ and fires", "bad"),
-    "hold.started": ("HOLD", "the timeline waits, faults stay active{by}{because}", "warn"),
+    "hold.started": ("HOLD", "the timeline waits{by}{because}; faults stay active", "warn"),
     "hold.ended": ("HOLD", "the timeline goes on{by}", ""),
     "step.skip_asked": ("STEP", "{title}: skip asked{by}", "warn"),
     "abort.asked": ("ABORT", "abort asked{by}{because}", "bad"),
