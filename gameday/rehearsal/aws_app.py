@@ -12,7 +12,8 @@ from typing import Any
 from gameday.clock import Clock
 from gameday.rehearsal.asking import JSON_TYPE, Asked, Environ, Reply, Wire, answer, refusal
 from gameday.rehearsal.cloudwatch_api import CloudWatch
-from gameday.rehearsal.fis_engine import FisEngine, missing, page
+from gameday.rehearsal.fis_engine import FisEngine
+from gameday.rehearsal.fis_words import missing, page
 from gameday.rehearsal.gate import FaultGate
 from gameday.rehearsal.metric_store import AwsError
 

@@ -9,7 +9,7 @@ from typing import Any
 from gameday.clock import Clock, Ms, from_iso
 from gameday.rehearsal.alarms import Alarms
 from gameday.rehearsal.delivery import Delivery
-from gameday.rehearsal.fis_engine import ACCOUNT, REGION
+from gameday.rehearsal.fis_words import ACCOUNT, REGION
 from gameday.rehearsal.metric_math import Evaluator, Series
 from gameday.rehearsal.metric_store import (
     AwsError,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from gameday.rehearsal.fis_engine import ACCOUNT, REGION
+from gameday.rehearsal.fis_words import ACCOUNT, REGION
 
 Wire = dict[str, Any]
 RESOURCE = {"aws:ec2:instance": "ec2:instance", "aws:lambda:function": "lambda:function",
