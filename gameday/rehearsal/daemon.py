@@ -22,7 +22,7 @@ from gameday.rehearsal.aws_app import AwsApp
 from gameday.rehearsal.cloudwatch_api import CloudWatch
 from gameday.rehearsal.fis_engine import FisEngine
 from gameday.rehearsal.lookup import finder, local_client
-from gameday.rehearsal.processes import alive, kill_leftovers, started
+from gameday.rehearsal.processes import alive, go_first, kill_leftovers, started
 
 PREWARM = ("ec2", "lambda", "route53", "dynamodb", "s3")
 IDLE_SECONDS = 600.0
@@ -70,6 +70,7 @@ class Daemon:
         return self.record() | {
             "now_ms": self.clock.now(),
             "ticks": self.ticks,
+            "published_ms": self.runner.publisher.latest if self.runner else None,
             "trouble": self.trouble,
             "healthy": healthy,
             "actions": self.engine.offered,
@@ -201,6 +202,7 @@ def main() -> None:
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
     os.environ["MOTO_ALLOW_NONEXISTENT_REGION"] = "false"
     kill_leftovers(options.state)
+    go_first()
     Daemon(options).run()
     os._exit(0)  # threads of open connections must not hold the process
 

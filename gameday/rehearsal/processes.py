@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+PRIORITY = -5
 WRITTEN = {"pid": int, "started": int, "endpoint": str, "speed": float, "anchor": dict, "kept": bool, "pieces": dict}
 
 
@@ -33,6 +34,12 @@ def alive(pid: int, start: int | None = None) -> bool:
     """Whether the process is there, and is the one that started then."""
     found = started(pid)
     return found != 0 and start in (None, found)
+
+
+def go_first() -> None:
+    """Before whatever else the machine does, where that is allowed (root): it keeps a busy machine from disturbing."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
 
 
 def read_state(state: Path) -> dict[str, Any] | None:

@@ -16,12 +16,12 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
 
+from gameday.rehearsal.processes import go_first
 from gameday.rehearsal.workload.waiting import sliced
 
 PR_SET_PDEATHSIG = 1
 LATE, NOBODY = 598, 599  # no HTTP statuses: what a caller has when it got none
 UNANSWERED = {LATE: 504, NOBODY: 503}  # and what it says of that to its own caller
-PRIORITY = -5  # before whatever else the machine does; where that is not allowed it is left out
 Wire = dict[str, Any]
 Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
 Told = Callable[[Wire], Awaitable[Answer]]
@@ -33,8 +33,7 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked
         os._exit(0)
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+    go_first()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner, which ends us
 
 
