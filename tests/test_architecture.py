@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "gameday").rglob("*.py"))
-LONGEST = {"fis_engine.py": 560}  # above 400 lines today; to be split: validation, targets, experiments
+LONGEST: dict[str, int] = {}  # modules above 400 lines, and why
 FORBIDDEN_NAMES = {"manager", "helper", "utils", "common", "base", "handler"}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import importlib.util
 import json
 import os
 import subprocess
@@ -15,9 +17,10 @@ from typing import Any
 
 from gameday.clock import Anchor, ScenarioClock
 from gameday.errors import CouldNotStart, could_not_start
-from gameday.rehearsal.processes import alive
+from gameday.rehearsal.processes import alive, read_state
 
 READY_SECONDS = 60.0
+NEEDED = ("moto", "aiohttp", "werkzeug")
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback, whatever the proxies say
 
 
@@ -38,6 +41,9 @@ class Rehearsal:
     anchor: Anchor
     kept: bool
     pieces: dict[str, Any]
+    service: str | None = None
+    calibration: dict[str, Any] | None = None
+    highest_speed: float | None = None
 
     def clock(self) -> ScenarioClock:
         """The scenario clock that all its processes share."""
@@ -60,6 +66,13 @@ class Rehearsal:
         """What it says of itself."""
         return self.ask("status")
 
+    def too_fast(self) -> str | None:
+        """What to say when its speed is higher than this machine's calibration allows; None when it is not."""
+        if self.highest_speed is None or self.speed <= self.highest_speed:
+            return None
+        largest, lower = (self.calibration or {}).get("largest_ms", 0), max(1, int(self.highest_speed))
+        return f"a request took {largest:.0f} ms here: too long for speed {self.speed:g}; use --speed {lower}"
+
     def down(self) -> None:
         """Stop it, and wait until it is gone."""
         with suppress(OSError):
@@ -74,28 +87,54 @@ class Rehearsal:
 
 def attach(root: Path) -> Rehearsal | None:
     """The rehearsal that is up in a workspace, if any."""
-    try:
-        held = json.loads(state_file(root).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not alive(held["pid"], held["started"]):
+    held = read_state(state_file(root))
+    if held is None or not alive(held["pid"], held["started"]):
         return None
     return Rehearsal(root, held["pid"], held["started"], held["endpoint"], held["speed"], Anchor(**held["anchor"]),
-                     held["kept"], held["pieces"])  # fmt: skip
+                     held["kept"], held["pieces"], held.get("service"), held.get("calibration"),
+                     held.get("highest_speed"))  # fmt: skip
 
 
 def up(root: Path, speed: float, kept: bool, workload_content: Any = None) -> Rehearsal:
     """Start a daemon and wait until it is ready. ``workload_content`` is ``(workload, service)``, or None for AWS
-    alone. One that is already up is used when its speed is the same."""
-    found = attach(root)
-    if found:
-        if found.speed != speed:
-            raise could_not_start("REHEARSAL_SPEED", f"A rehearsal is already up at speed {found.speed:g}",
-                                  "gameday rehearsal down")  # fmt: skip
-        return found
+    alone. One that is already up is used when it has that speed and that workload (any, when none is asked for).
+
+    CouldNotStart: REHEARSAL_NOT_INSTALLED, REHEARSAL_SPEED, REHEARSAL_SERVICE, REHEARSAL_NOT_READY. When the machine
+    is too slow for the speed it is up all the same: see :meth:`Rehearsal.too_fast` and ``highest_speed``.
+    """
+    _installed()
     folder = state_file(root).parent
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "rehearsal.log"
+    with (folder / "rehearsal.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two that start at once the second finds the first's
+        found = attach(root)
+        if found:
+            return _same(found, speed, workload_content)
+        return _start(root, speed, kept, workload_content)
+
+
+def _installed() -> None:
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        what = f"A rehearsal needs {' and '.join(missing)}, not installed here"
+        raise could_not_start("REHEARSAL_NOT_INSTALLED", what, 'pip install "gameday[rehearsal]"')
+
+
+def _same(found: Rehearsal, speed: float, content: Any) -> Rehearsal:
+    """The one that is up, when it is what is asked for."""
+    down = "gameday rehearsal down, then again"
+    if found.speed != speed:
+        what = f"A rehearsal is already up at speed {found.speed:g}, not {speed:g}"
+        raise could_not_start("REHEARSAL_SPEED", what, f"--speed {found.speed:g}, or {down}")
+    if content and found.service != content[1].id:
+        carries = f"the workload of {found.service}" if found.service else "no workload"
+        what = f"A rehearsal is already up with {carries}, not with that of {content[1].id}"
+        raise could_not_start("REHEARSAL_SERVICE", what, down)
+    return found
+
+
+def _start(root: Path, speed: float, kept: bool, workload_content: Any) -> Rehearsal:
+    log = state_file(root).parent / "rehearsal.log"
     command = [sys.executable, "-m", "gameday.rehearsal.daemon", "--state", str(state_file(root)),
                "--workspace", str(root), "--speed", str(speed)]  # fmt: skip
     command += [] if kept else ["--owner", str(os.getpid())]
@@ -123,13 +162,14 @@ def _ready(root: Path, process: subprocess.Popen[bytes], log: Path) -> Rehearsal
             process.returncode = 0  # it is no longer ours to wait for: it may outlive us
             return found
         time.sleep(0.05)
-    if process.poll() is None:
+    late = process.poll() is None
+    if late:
         process.kill()
         process.wait()
-    raise _failed(log)
+    raise _failed(log, f" within {READY_SECONDS:g} s" if late else "")
 
 
-def _failed(log: Path) -> CouldNotStart:
-    said = log.read_text("utf-8", "replace").strip().splitlines()[-3:]
-    return could_not_start("REHEARSAL_NOT_READY", "The rehearsal did not become ready: " + " | ".join(said),
-                           f"see {log.name}, or give another --speed")  # fmt: skip
+def _failed(log: Path, when: str) -> CouldNotStart:
+    said = log.read_text("utf-8", "replace").strip().splitlines()[-1:]
+    return could_not_start("REHEARSAL_NOT_READY", f"The rehearsal did not become ready{when}: {' '.join(said) or '-'}",
+                           f"the same again, with a lower --speed; {log.parent.name}/{log.name} says more")  # fmt: skip

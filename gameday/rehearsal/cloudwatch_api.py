@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 from gameday.clock import Clock, Ms, from_iso
 from gameday.rehearsal.alarms import Alarms
-from gameday.rehearsal.fis_engine import ACCOUNT, REGION
+from gameday.rehearsal.delivery import Delivery
+from gameday.rehearsal.fis_words import ACCOUNT, REGION
 from gameday.rehearsal.metric_math import Evaluator, Series
 from gameday.rehearsal.metric_store import (
     AwsError,
@@ -65,8 +65,7 @@ class CloudWatch:
     def __init__(self, clock: Clock) -> None:
         self.clock, self.store = clock, MetricStore()
         self.alarms = Alarms(clock, self._alarm_points, f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:")
-        self.drops: list[Wire] = []
-        self._random = Random(7)
+        self.delivery = Delivery(clock, self.store)
         self._operations: dict[str, Callable[[Wire], Wire]] = {
             "PutMetricData": self.put_metric_data,
             "GetMetricData": self.get_metric_data,
@@ -85,6 +84,7 @@ class CloudWatch:
         """Do one operation; AwsError for what is wrong or not served."""
         if operation not in self._operations:
             raise AwsError("NotImplemented", f"The rehearsal CloudWatch does not serve {operation}.", 501)
+        self.delivery.release()
         try:
             return self._operations[operation](given)
         except KeyError as error:
@@ -102,13 +102,9 @@ class CloudWatch:
             if not now - 14 * 86_400_000 <= at <= now + 2 * 3_600_000:
                 raise AwsError("InvalidParameterValue", f"The timestamp of {d['MetricName']} is out of range.")
         for d, at, datum in ready:
-            if not self._dropped(d["MetricName"]):
-                name = (given["Namespace"], d["MetricName"], dims(d.get("Dimensions")))
-                self.store.put(*name, at, datum, d.get("Unit", "None"))
+            key = (given["Namespace"], d["MetricName"], dims(d.get("Dimensions")))
+            self.delivery.put(key, at, datum, d.get("Unit", "None"))
         return {}
-
-    def _dropped(self, name: str) -> bool:
-        return any(d["metric"] in ("*", name) and self._random.random() * 100 < d["percent"] for d in self.drops)
 
     def _datum(self, given: Wire) -> Datum:
         if len(given.get("Dimensions", [])) > 30:
@@ -204,6 +200,7 @@ class CloudWatch:
 
     # ---- alarms
     def _alarm_points(self, settings: Wire, period_ms: int, start: Ms, end: Ms) -> dict[int, float]:
+        self.delivery.release()
         if settings.get("Metrics"):
             shown = [q["Id"] for q in settings["Metrics"] if q.get("ReturnData", True)]
             return self.evaluate(settings["Metrics"], start, end)[shown[-1]]

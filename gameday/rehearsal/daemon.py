@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread, Timer
 from typing import Any
@@ -21,7 +22,7 @@ from gameday.rehearsal.aws_app import AwsApp
 from gameday.rehearsal.cloudwatch_api import CloudWatch
 from gameday.rehearsal.fis_engine import FisEngine
 from gameday.rehearsal.lookup import finder, local_client
-from gameday.rehearsal.processes import alive, kill_leftovers, started
+from gameday.rehearsal.processes import alive, go_first, kill_leftovers, started
 
 PREWARM = ("ec2", "lambda", "route53", "dynamodb", "s3")
 IDLE_SECONDS = 600.0
@@ -43,6 +44,7 @@ class Daemon:
                 """Nothing."""
 
         self.options, self.ended = options, Event()
+        self.owner_started = started(options.owner) if options.owner else 0
         self.anchor = Anchor.here(options.speed)
         self.clock = ScenarioClock(self.anchor)
         self.cloudwatch = CloudWatch(self.clock)
@@ -53,6 +55,7 @@ class Daemon:
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.engine.find = finder(self.endpoint)
         self.runner: Any = None
+        self.service: str | None = None
         self.ticks = 0
         self.trouble = ""
         self.app.control |= {
@@ -67,6 +70,7 @@ class Daemon:
         return self.record() | {
             "now_ms": self.clock.now(),
             "ticks": self.ticks,
+            "published_ms": self.runner.publisher.latest if self.runner else None,
             "trouble": self.trouble,
             "healthy": healthy,
             "actions": self.engine.offered,
@@ -78,11 +82,12 @@ class Daemon:
         for name, piece in (self.runner.pieces if self.runner else {}).items():
             held = piece if isinstance(piece, dict) else {"pid": piece.pid, "port": piece.port}
             pieces[name] = {"pid": held["pid"], "port": held["port"], "started": started(held["pid"])}
-        anchor = {"monotonic_ns": self.anchor.monotonic_ns, "scenario_ms": self.anchor.scenario_ms,
-                  "speed": self.anchor.speed}  # fmt: skip
+        measured = self.runner.calibration if self.runner else None
         return {"pid": os.getpid(), "started": started(os.getpid()), "endpoint": self.endpoint,
-                "speed": self.anchor.speed, "anchor": anchor, "workspace": str(self.options.workspace),
-                "kept": self.options.owner is None, "pieces": pieces}  # fmt: skip
+                "speed": self.anchor.speed, "anchor": asdict(self.anchor), "workspace": str(self.options.workspace),
+                "kept": self.options.owner is None, "pieces": pieces, "service": self.service,
+                "calibration": asdict(measured) if measured else None,
+                "highest_speed": measured.highest_speed if measured else None}  # fmt: skip
 
     def disturbed(self, wire: dict[str, Any]) -> dict[str, Any]:
         """Windows in which the machine disturbed the rehearsal, and the largest lag."""
@@ -133,6 +138,7 @@ class Daemon:
         workload = Workload.model_validate_json(sys.stdin.buffer.readline())
         service = Service.model_validate_json(sys.stdin.buffer.readline())
         self.runner = WorkloadRunner(workload, service, self.anchor, self.endpoint, workload.load.seed)
+        self.service = workload.service
         self.runner.start()
         self.engine.actuators.update(self.runner.actuators())
 
@@ -157,11 +163,17 @@ class Daemon:
         os.replace(spare, target)
 
     def _orphaned(self) -> bool:
-        if self.options.owner is None or alive(self.options.owner):
+        """Whether nobody wants it any more: the run that started it is dead, and nobody (`recover` would) has called
+        for a while. What still runs is stopped and undone then, by :meth:`_close`."""
+        if self.options.owner is None or alive(self.options.owner, self.owner_started):
             return False
-        return time.monotonic() - self.app.gate.last > IDLE_SECONDS
+        return bool(time.monotonic() - self.app.gate.last > self.options.idle)
 
     def _close(self) -> None:
+        target = Path(self.options.state)
+        with suppress(OSError, ValueError):
+            if json.loads(target.read_text("utf-8")).get("pid") == os.getpid():
+                target.unlink()  # first, so that nobody attaches to what ends
         for experiment in list(self.engine.experiments.values()):
             with suppress(Exception):
                 self.engine.stop_experiment(experiment.id, "The rehearsal ends.")
@@ -170,10 +182,6 @@ class Daemon:
         if self.runner:
             with suppress(Exception):
                 self.runner.stop()
-        target = Path(self.options.state)
-        with suppress(OSError, ValueError):
-            if json.loads(target.read_text("utf-8")).get("pid") == os.getpid():
-                target.unlink()
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
@@ -183,6 +191,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--speed", type=float, default=20.0)
     parser.add_argument("--owner", type=int)
+    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds it outlives a dead owner's last call")
     parser.add_argument("--no-workload", action="store_true", help="serve AWS only; without it a workload is on stdin")
     return parser.parse_args(given)
 
@@ -193,6 +202,7 @@ def main() -> None:
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
     os.environ["MOTO_ALLOW_NONEXISTENT_REGION"] = "false"
     kill_leftovers(options.state)
+    go_first()
     Daemon(options).run()
     os._exit(0)  # threads of open connections must not hold the process
 

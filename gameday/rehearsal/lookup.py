@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from gameday.rehearsal.fis_engine import ACCOUNT, REGION
+from gameday.rehearsal.fis_words import ACCOUNT, REGION
 
 Wire = dict[str, Any]
 RESOURCE = {"aws:ec2:instance": "ec2:instance", "aws:lambda:function": "lambda:function",
@@ -16,7 +16,16 @@ RESOURCE = {"aws:ec2:instance": "ec2:instance", "aws:lambda:function": "lambda:f
             "aws:s3:bucket": "s3"}  # fmt: skip
 
 
-def local_client(service: str, endpoint: str) -> Any:
+INSIDE = "X-Gameday-Inside"
+
+
+def mark_inside(client: Any) -> Any:
+    """The client, whose requests say from now on that they are the rehearsal's own."""
+    client.meta.events.register("before-sign.*", lambda request, **_: request.headers.add_header(INSIDE, "1"))
+    return client
+
+
+def local_client(service: str, endpoint: str, inside: bool = False) -> Any:
     """A boto3 client of the loopback AWS, with nothing of the user's configuration."""
     import boto3
     from botocore.config import Config
@@ -26,7 +35,8 @@ def local_client(service: str, endpoint: str) -> Any:
     config = Config(inject_host_prefix=False, connect_timeout=2, read_timeout=10,
                     proxies={"http": "", "https": ""},  # none; an empty mapping would ask the environment
                     retries={"max_attempts": 1}, s3={"addressing_style": "path"})  # fmt: skip
-    return session.client(service, endpoint_url=endpoint, config=config)
+    made = session.client(service, endpoint_url=endpoint, config=config)
+    return mark_inside(made) if inside else made
 
 
 def finder(endpoint: str) -> Callable[[Wire], list[str]]:
@@ -41,7 +51,7 @@ def finder(endpoint: str) -> Callable[[Wire], list[str]]:
             return _instances(endpoint, tags, target.get("filters", []))
         if kind not in RESOURCE:
             raise ValueError(f"targets of {kind} by tags are not served in rehearsal; give resourceArns")
-        client = local_client("resourcegroupstaggingapi", endpoint)
+        client = local_client("resourcegroupstaggingapi", endpoint, inside=True)
         given = [{"Key": k, "Values": [v]} for k, v in tags.items()]
         pages = client.get_paginator("get_resources").paginate(TagFilters=given, ResourceTypeFilters=[RESOURCE[kind]])
         return [r["ResourceARN"] for p in pages for r in p["ResourceTagMappingList"]]
@@ -50,7 +60,7 @@ def finder(endpoint: str) -> Callable[[Wire], list[str]]:
 
 
 def _instances(endpoint: str, tags: dict[str, str], filters: list[Wire]) -> list[str]:
-    client = local_client("ec2", endpoint)
+    client = local_client("ec2", endpoint, inside=True)
     given = [{"Name": f"tag:{k}", "Values": [v]} for k, v in tags.items()]
     given += [{"Name": "instance-state-name", "Values": f["values"]} for f in filters]
     pages = client.get_paginator("describe_instances").paginate(Filters=given)

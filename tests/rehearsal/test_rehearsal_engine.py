@@ -9,7 +9,8 @@ import pytest
 from gameday.clock import VirtualClock
 from gameday.rehearsal.alarms import judge
 from gameday.rehearsal.cloudwatch_api import CloudWatch
-from gameday.rehearsal.fis_engine import FisEngine, duration_ms
+from gameday.rehearsal.fis_engine import FisEngine
+from gameday.rehearsal.fis_words import duration_ms
 from gameday.rehearsal.metric_math import Evaluator
 from gameday.rehearsal.metric_store import AwsError, Datum, MetricStore
 

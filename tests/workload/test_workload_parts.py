@@ -235,11 +235,11 @@ def test_a_bucket_waits_for_its_requests_but_not_longer_than_the_grace() -> None
 
 
 # ---- calibration, environment, content
-def test_a_speed_too_high_for_the_machine_is_said_with_a_lower_one() -> None:
-    found = Calibration.of(10_000, 200.0, 100)
-    assert found.highest_speed == 25
-    assert found.warning(25) is None
-    assert "--speed 25" in str(found.warning(30))
+def test_calibration_gives_the_highest_speed_and_never_one_far_above_what_was_measured() -> None:
+    assert Calibration.of(10_000, 200.0, 100, speed=20).highest_speed == 25
+    assert Calibration.of(10_000, 20.0, 100, speed=20).highest_speed == 30
+    assert Calibration.of(10_000, 20.0, 100, speed=60).highest_speed == 60
+    assert Calibration.of(10_000, 1_000.0, 100, speed=60).highest_speed == 5
 
 
 def test_processes_inherit_no_aws_configuration_and_no_proxy() -> None:

@@ -52,7 +52,9 @@ class Generator:
             return web.json_response(self.counts.view(start) | self.ticker.view(start))
         if request.path == "/_control":
             return web.json_response(await self._control(await request.json()))
-        return web.Response(status=200 if request.path == "/health" else 404)
+        if request.path == "/health":
+            return web.json_response({"faults": []})
+        return web.Response(status=404)
 
     async def _control(self, wire: Wire) -> Wire:
         if "calibrate_s" in wire:
@@ -109,6 +111,8 @@ class Generator:
         self.counts.closed(at)
         if status >= 400:
             self.counts.add(at, "failures")
+        if status in life.UNANSWERED:
+            self.counts.add(at, f"unanswered:{self.told['source']}")
         self.counts.took(at, self.clock.now() - at)
 
     async def _measure(self, into: list[float]) -> None:

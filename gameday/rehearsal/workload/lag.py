@@ -70,6 +70,11 @@ class Disturbances:
         with self._lock:
             self._disturbed.update((start, start + self.period))
 
+    def harmed(self, start: Ms) -> None:
+        """In this bucket the machine left a call unanswered: a customer's request of it, or of a time-out before."""
+        with self._lock:
+            self._disturbed.update((bucket_of(start - self.timeout, self.period), start))
+
     def lagged(self, start: Ms, ms: Ms) -> None:
         """The largest lag seen in a bucket, in scenario time."""
         with self._lock:

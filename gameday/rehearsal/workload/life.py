@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -15,9 +16,12 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
 
+from gameday.rehearsal.processes import go_first
 from gameday.rehearsal.workload.waiting import sliced
 
 PR_SET_PDEATHSIG = 1
+LATE, NOBODY = 598, 599  # no HTTP statuses: what a caller has when it got none
+UNANSWERED = {LATE: 504, NOBODY: 503}  # and what it says of that to its own caller
 Wire = dict[str, Any]
 Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
 Told = Callable[[Wire], Awaitable[Answer]]
@@ -29,6 +33,7 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked
         os._exit(0)
+    go_first()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner, which ends us
 
 
@@ -46,7 +51,7 @@ def new_session() -> ClientSession:
 
 
 async def call(session: ClientSession, url: str, seconds: float) -> int:
-    """The status of one GET; 504 when it took too long, 503 when nobody answers."""
+    """The status of one GET; LATE when it took too long, NOBODY when there was no whole answer."""
 
     async def get() -> int:
         async with session.get(url) as reply:
@@ -56,9 +61,9 @@ async def call(session: ClientSession, url: str, seconds: float) -> int:
     try:
         return await sliced(get(), seconds)
     except TimeoutError:
-        return 504
+        return LATE
     except Exception:  # refused, reset, cut off: for the caller they are one
-        return 503
+        return NOBODY
 
 
 async def open_connections(session: ClientSession, urls: list[str], each: int = 2) -> None:
@@ -90,6 +95,8 @@ class Life:
         first = await lines.readline()
         if first:
             self._answer = await told(json.loads(first))
+            gc.collect()
+            gc.freeze()  # what start-up made stays; looking through it again and again would only stall
             say({"ready": True})
             await lines.read()
         os._exit(0)  # requests under way must not hold it

@@ -67,7 +67,9 @@ class Piece:
         if request.path == "/_control":
             self.faults = (await request.json())["faults"]
             return web.json_response({"faults": self.faults})
-        return web.Response(status=200 if request.path == "/health" else 404)
+        if request.path == "/health":
+            return web.json_response({"faults": [fault["mode"] for fault in self.faults]})
+        return web.Response(status=404)
 
     async def _serve(self) -> int:
         arrived = self.clock.now()
@@ -76,13 +78,17 @@ class Piece:
             status, failed = await self._invoke()
         finally:
             self.counts.closed(arrived)
-        ended = self.clock.now()
-        at = arrived if ended - arrived < self.told["grace_ms"] else ended  # its bucket may have been published
+        at = self._at(arrived)
         self.counts.add(at, "requests")
-        self.counts.took(at, ended - arrived)
+        self.counts.took(at, self.clock.now() - arrived)
         if failed:
             self.counts.add(at, "errors")
         return status
+
+    def _at(self, began: Ms) -> Ms:
+        """Where to count what began then: now, when its bucket may have been published."""
+        now = self.clock.now()
+        return began if now - began < self.told["grace_ms"] else now
 
     async def _invoke(self) -> tuple[int, bool]:
         """Status, and whether the piece itself failed: an injected HTTP answer is no error of the function."""
@@ -105,7 +111,11 @@ class Piece:
         place = self.told["places"].get(piece)
         if place is None:
             return 503  # a name that leads nowhere
-        return await life.call(self.session, place["url"] + "/", place["timeout_ms"] / 1000 / self.clock.speed)
+        began = self.clock.now()
+        status = await life.call(self.session, place["url"] + "/", place["timeout_ms"] / 1000 / self.clock.speed)
+        if status in life.UNANSWERED:
+            self.counts.add(self._at(began), f"unanswered:{piece}")
+        return status
 
     async def _call_all(self) -> int:
         for piece in self.told["calls"]:
@@ -118,6 +128,8 @@ class Piece:
         if piece is None:
             return 503
         status = await self._call(piece)
+        if status in life.UNANSWERED:
+            return life.UNANSWERED[status]
         return status if status < 400 or status >= 503 else 502
 
     async def _enqueue(self) -> int:

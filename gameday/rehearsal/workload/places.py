@@ -13,6 +13,8 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
+from gameday.rehearsal.processes import stopped
+
 START_SECONDS = 30.0
 ASK_SECONDS = 2.0
 UNWANTED = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -106,9 +108,9 @@ class Place:
             connection.close()
 
     def healthy(self) -> bool:
-        """Whether it is there and answers."""
+        """Whether it is there, goes (is not stopped), is what it was told to be, and suffers no fault."""
         try:
-            return self.alive and self.ask("/health", seconds=1.0) == {}
+            return self.alive and not stopped(self.pid) and self.ask("/health", seconds=1.0) == {"faults": []}
         except OSError:
             return False
 

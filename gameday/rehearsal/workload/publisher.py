@@ -97,6 +97,7 @@ class Publisher:
                  put: Callable[[Ms, Views], None]) -> None:  # fmt: skip
         self.clock, self.period, self.grace = clock, period, grace
         self.collect, self.put = collect, put
+        self.latest: Ms = 0  # how long after its end the latest bucket's data were there, at most
         self.ended = Event()
         self.thread = Thread(target=self._run, name="publisher", daemon=True)
 
@@ -118,6 +119,7 @@ class Publisher:
                 return
             try:
                 self.put(start, self.settled(start))
+                self.latest = max(self.latest, self.clock.now() - start - self.period)
             except Exception:  # this bucket is missing then; the next one must not be
                 LOG.exception("bucket %s was not published", start)
             start += self.period

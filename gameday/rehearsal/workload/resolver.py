@@ -21,7 +21,7 @@ class Resolver:
         from gameday.rehearsal.lookup import local_client
 
         self.zone, self.record = zone, record
-        self.client = local_client("route53", endpoint)
+        self.client = local_client("route53", endpoint, inside=True)
         self.answer: list[Weighted] = []
 
     def ask(self) -> None:
