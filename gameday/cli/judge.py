@@ -17,7 +17,7 @@ from gameday.errors import EXIT_CODES
 @click.option("--tolerance", type=click.Path(path_type=Path), help="A file that holds one tolerance, for a SERIES.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def judge(what: Path, tolerance: Path | None, as_json: bool) -> None:
-    """Judge RUN, the folder of a run, again from its plan and journal; writes its verdict.json and report.md.
+    """Judge RUN, the folder of a run, again from its plan and journal; writes verdict.json, report.md, signals/*.csv.
 
     Or judge SERIES, a CSV of start,attempts,failures, against one impact tolerance. A row that is absent or has an
     empty cell is unknown, never good. Exit code: 0 within, 1 breached, 3 inconclusive or not tested, 4 stopped,
@@ -42,42 +42,11 @@ def _judge_series(series: Path, tolerance: Path, as_json: bool) -> None:
 
 
 def _judge_run(folder: Path, as_json: bool) -> None:
-    from gameday.journal.store import read
-    from gameday.reports.markdown import render
-    from gameday.verdict.run import judge_run
+    from gameday.reports.finish import conclude, read_run
 
-    plan = _plan(folder / "plan.json")
-    events, _torn = read(folder / "journal.jsonl")
-    found = judge_run(plan, events)
-    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-    _write(folder / "verdict.json", text)
-    _write(folder / "report.md", render(plan, events, found, found["run"] or folder.name))
-    click.echo(text if as_json else _run_words(found, plan), nl=not as_json)
+    found = conclude(folder)
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else _run_words(found, read_run(folder).plan))
     sys.exit(found["exit_code"])
-
-
-def _plan(path: Path) -> Any:
-    from pydantic import ValidationError
-
-    from gameday.errors import DamagedRun, Place, Problem
-    from gameday.model.load import read_file
-    from gameday.plan import Plan
-
-    try:
-        return Plan.model_validate_json(read_file(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        said = f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}"
-        write = "nothing by hand; a plan is made by gameday and never edited"
-        problem = Problem("PLAN_MALFORMED", f"the plan cannot be read ({said})", write, Place(str(path)))
-        raise DamagedRun(problem) from error
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: nobody ever reads half a verdict."""
-    half = path.with_name(f".{path.name}.new")
-    half.write_bytes(text.encode())
-    half.replace(path)
 
 
 def _run_words(found: dict[str, Any], plan: Any) -> str:

@@ -18,7 +18,10 @@ COMMANDS = {
         "lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write."),
         "rehearsal": ("gameday.cli.rehearsal:rehearsal", "A stand-in for AWS on loopback: up, status, down."),
     },
-    "Prove": {"judge": ("gameday.cli.judge:judge", "Judge a series of data against an impact tolerance.")},
+    "Prove": {
+        "judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances."),
+        "report": ("gameday.cli.report:report", "Write a run's report.md again, and show it."),
+    },
 }
 _PATHS = {name: path for group in COMMANDS.values() for name, (path, _) in group.items()}
 

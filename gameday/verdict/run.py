@@ -29,7 +29,8 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
     judged = [_judge_one(plan, t, facts, windows[t.id], given) for t in plan.tolerances]
     verdict = worst(j["verdict"] for j in judged)
     outcome = _outcome(plan, facts, verdict)
-    clocks, evidence = response_clocks(plan, facts, _impact(plan, windows))
+    impact = _impact(plan, windows)
+    clocks, evidence = response_clocks(plan, facts, impact)
     return {
         "outcome": outcome,
         "exit_code": EXIT_CODES[outcome],
@@ -41,6 +42,7 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
         "plan_digest": plan.digest,
         "t_go": _time(facts.t_go),
         "t0": _time(facts.t0),
+        "impact": _impact_told(impact),
         "tolerances": judged,
         "faults": [told(plan, f) for f in facts.faults.values()],
         "expectations": [_expectation(s, facts) for s in plan.steps if _is_expectation(s)],
@@ -158,6 +160,18 @@ def _impact_of(tolerance: Tolerance, window: Evaluation) -> Impact | None:
     signal = tolerance.measure.failures
     evidence = (f"signal:{signal}@{iso(first)}", f"signal:{signal}@{iso(last)}")
     return Impact(first, last + window.dt_ms, window.dt_ms, steady, evidence)
+
+
+def _impact_told(impact: Impact | None) -> dict[str, Any] | None:
+    if impact is None:
+        return None
+    return {
+        "first": iso(impact.first_ms),
+        "ended": iso(impact.last_ms),
+        "steady": _time(impact.steady_ms),
+        "resolution_s": impact.dt_ms / 1000,
+        "evidence": list(impact.evidence),
+    }
 
 
 def _is_expectation(step: PlannedStep) -> bool:
