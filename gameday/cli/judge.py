@@ -58,7 +58,7 @@ def _run_words(found: dict[str, Any], plan: Any) -> str:
 def _words(found: dict[str, Any], tolerance: Any) -> str:
     from gameday.verdict.codes import CODES
 
-    timed = found["metric"] == "duration"
+    timed = "m_lo_s" in found
     lo, hi = (found["m_lo_s" if timed else "m_lo"], found["m_hi_s" if timed else "m_hi"])
     unit = " s" if timed else ""
     most = "without an upper bound" if hi is None else f"to {hi}{unit}"

@@ -8,6 +8,7 @@ from gameday.clock import Ms
 from gameday.journal.events import Event
 from gameday.journal.state import State, fold
 from gameday.plan import Plan, PlannedStep
+from gameday.reports.escape import Safe
 from gameday.reports.timeline import AS_HOPED
 from gameday.reports.words import clock, offset
 
@@ -33,9 +34,9 @@ def _step(step: PlannedStep, state: State, events: Sequence[Event], go: Ms | Non
     return {
         "id": step.id,
         "title": step.title,
-        "planned": planned(step),
-        "started": offset(found.started_ms, go) if found.started_ms is not None else "not started",
-        "ended": offset(found.ended_ms, go),
+        "planned": Safe(planned(step)) if not (step.after or step.when) else planned(step),
+        "started": Safe(offset(found.started_ms, go)) if found.started_ms is not None else "not started",
+        "ended": Safe(offset(found.ended_ms, go)),
         "result": f"{result}: {found.why}" if found.why else result,
         "differs": "; ".join(_differs(step, state, result)),
         "evidence": f"event:{ended.seq}" if ended else "",
@@ -95,4 +96,4 @@ def _other(event: Event, events: Sequence[Event], go: Ms | None) -> Iterator[Row
     elif event.type == "service.touched":
         text = f"{what.get('kind')} touched the service: {what.get('why') or 'no reason given'}"
     if text:
-        yield {"offset": offset(event.at, go), "who": event.who, "says": text, "evidence": f"event:{event.seq}"}
+        yield {"offset": Safe(offset(event.at, go)), "who": event.who, "says": text, "evidence": f"event:{event.seq}"}

@@ -25,7 +25,7 @@ from gameday.reports import deviations, timeline
 from gameday.reports.bars import bar
 from gameday.reports.escape import Safe, md, plain
 from gameday.reports.limits import limits
-from gameday.reports.words import CLOCKS, OUTCOMES, clock, measured, offset, reasons, used
+from gameday.reports.words import CLOCKS, METRICS, OUTCOMES, clock, day, measured, offset, outward, reasons, used
 
 TEMPLATE = Path("templates") / "report.md.j2"
 
@@ -67,7 +67,7 @@ def render(
     """The report as Markdown; InvalidFiles (TEMPLATE_BROKEN) names file and line of a template that fails."""
     template = template or template_of()
     environment = ImmutableSandboxedEnvironment(  # no HTML is made: ``finalize`` escapes every value for Markdown
-        undefined=StrictUndefined, finalize=md, keep_trailing_newline=True, autoescape=False
+        undefined=StrictUndefined, finalize=md, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
     )
     content = {**_content(plan, events, verdict, run_id), "template": template.words()}
     try:
@@ -104,7 +104,10 @@ def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_i
         "verdict": verdict,
         "run_id": run_id,
         "outcome_words": OUTCOMES[verdict["outcome"]],
+        "when": day(verdict["t_go"]) or "there was no go",
         "lasted": clock((events[-1].at - events[0].at) // 1000) if events else "",
+        "taken_back": _taken_back(verdict),
+        "expected": _tally([e["result"] for e in verdict["expectations"]]),
         "judged": [_tolerance(plan, t) for t in verdict["tolerances"]],
         "faults": [_fault(s, verdict) for s in plan.steps if s.fault is not None],
         "moments": timeline.moments(plan, events, verdict["impact"], go),
@@ -126,10 +129,13 @@ def _tolerance(plan: Plan, judged: dict[str, Any]) -> dict[str, Any]:
     lo, hi, limit = (judged.get(f"{n}_s", judged.get(n)) for n in ("m_lo", "m_hi", "limit"))
     known = "METRIC_NOT_MEASURED" not in judged["codes"]
     return {
-        **{key: judged[key] for key in ("id", "authority", "metric", "verdict", "to_conclude")},
+        **{key: judged[key] for key in ("id", "verdict")},
+        "authority": judged["authority"] if judged["authority"] == "internal" else judged["authority"].upper(),
+        "metric": METRICS[judged["metric"]],
+        "change": _change(judged),
         "measured": _span(measured(judged, "m_lo"), measured(judged, "m_hi")) if known else "not measured",
         "limit": measured(judged, "limit"),
-        "comparator": tolerance.comparator,
+        "comparator": "at most" if tolerance.comparator == "<=" else "less than",
         "margin": "none" if judged["verdict"] != "within" else measured(judged, "margin"),
         "used": used(judged) if known else "unknown",
         "bar": Safe(f"`{bar(lo or 0, hi, limit or 0)}`"),
@@ -140,6 +146,27 @@ def _tolerance(plan: Plan, judged: dict[str, Any]) -> dict[str, Any]:
         "rationale": tolerance.rationale,
         "approved": f"{tolerance.approved.by}, {tolerance.approved.on}" if tolerance.approved else None,
     }
+
+
+def _change(judged: dict[str, Any]) -> str | None:
+    """The cheapest change, without the details that stand among the reasons."""
+    text: str | None = judged["to_conclude"]
+    for detail in judged["details"].values():
+        text = text.replace(f" {detail}", "") if text else text
+    return text
+
+
+def _taken_back(verdict: dict[str, Any]) -> str:
+    """Whether every fault was seen gone, in a line."""
+    left = [f["step"] for f in verdict["faults"] if not f["seen_gone"]]
+    if left:
+        return f"NOT SEEN GONE: {', '.join(left)}"
+    return "every fault was seen gone" if verdict["faults"] else "nothing was injected"
+
+
+def _tally(results: list[str]) -> str:
+    """``3 met, 2 missed``: in the order in which they first came."""
+    return ", ".join(f"{results.count(r)} {r}" for r in dict.fromkeys(results)) or "nothing was expected"
 
 
 def _span(lo: str, hi: str) -> str:
@@ -171,7 +198,7 @@ def _clocks(verdict: dict[str, Any]) -> Iterator[dict[str, str]]:
         lo, hi = found[key]
         yield {
             "name": CLOCKS.get(key, key.removesuffix("_s").replace("_", " ")),
-            "time": _span(clock(lo), clock(hi)),
+            "time": outward(lo, hi),
             "evidence": ", ".join(verdict["clocks_evidence"].get(key, ())),
         }
 
@@ -198,7 +225,7 @@ def _tasks(plan: Plan, events: Sequence[Event], go: Ms | None) -> Iterator[dict[
                     "runbook": f"{step.id} ({runbook.title})",
                     "number": item.number,
                     "says": item.says,
-                    "done": offset(event.at, go) if event else "not done",
+                    "done": Safe(offset(event.at, go)) if event else "not done",
                     "by": event.who if event else "",
                     "evidence": f"event:{event.seq}" if event else "",
                 }

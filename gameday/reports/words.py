@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gameday.clock import Ms
@@ -32,13 +33,23 @@ CLOCKS = {
     "fault_accepted_after_request_s": "From request to the provider's yes",
     "fault_effective_after_request_s": "From request to effect",
 }
+METRICS = {
+    "duration": "time without service",
+    "deadline": "time past a deadline",
+    "failed_transactions": "transactions that failed",
+    "customers": "customers affected",
+    "value": "value affected",
+    "data_loss_time": "time of data lost",
+    "data_integrity": "records lost or corrupt",
+}
+REACTIONS = {"acknowledge": "acknowledged", "answer": "answered", "perform": "took it on"}
 _SAYS = {
     "run.opened": "Run opened in {environment} at speed {speed}",
     "conductor.claimed": "A conductor took the run",
     "plan.registered": "Plan registered: {digest}",
     "go": "Go, on {on}",
     "phase.entered": "Phase {phase}",
-    "timeline.started": "Timeline started",
+    "timeline.started": "The timeline starts",
     "step.started": "Step {step} started",
     "step.ended": "Step {step}: {result}",
     "fault.requested": "Fault {step} requested",
@@ -51,10 +62,9 @@ _SAYS = {
     "fault.gone": "Fault {step} is gone, seen by: {witness}",
     "fault.not_gone": "Fault {step} was NOT seen gone by: {witness}",
     "prompt.delivered": "To {to}: {says}",
-    "prompt.acknowledged": "{role} reacted ({step})",
-    "task.step_done": "{step}, runbook step {number}: done",
-    "task.step_called": "{step}, runbook step {number}: its call was made, {said}",
-    "task.step_checked": "{step}, runbook step {number}: checked, {said}",
+    "task.step_done": "Runbook step {number} done",
+    "task.step_called": "Runbook step {number}: its call was made ({said})",
+    "task.step_checked": "Runbook step {number}: checked ({said})",
     "role.unavailable": "{role} is unavailable",
     "role.available": "{role} is available again",
     "observer.failed": "{source} could not be read: {error}",
@@ -96,6 +106,17 @@ def clock(seconds: float | None) -> str:
     fraction = f"{whole % 1:.3f}".lstrip("0").rstrip("0").rstrip(".") if whole % 1 else ""
     text = f"{hours}:{rest // 60:02d}" if hours else f"{rest // 60}"
     return f"{'-' if seconds < 0 else ''}{text}:{rest % 60:02d}{fraction}"
+
+
+def outward(lo: float, hi: float) -> str:
+    """``2:26 to 2:46``: whole seconds, rounded so that the interval never looks narrower than it is."""
+    low, high = clock(math.floor(round(lo, 6))), clock(math.ceil(round(hi, 6)))
+    return low if low == high else f"{low} to {high}"
+
+
+def day(text: str | None) -> str:
+    """``2026-11-18 11:20:00 UTC`` of a time as verdict.json holds it."""
+    return "" if text is None else f"{text[:10]} {text[11:19]} UTC"
 
 
 def offset(ms: Ms | None, since: Ms | None) -> str:

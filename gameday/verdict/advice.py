@@ -19,17 +19,17 @@ from gameday.verdict.window import Evaluation
 PERIODS_MS = (60_000, 30_000, 20_000, 10_000, 5_000, 1_000)  # what CloudWatch stores, high resolution included
 CHANGES = {
     "FAULT_NOT_EFFECTIVE": "Check the fault's targets and parameters, and that its witness looks at those targets.",
-    "FAULT_NOT_WITNESSED": "Give the fault `effective:` with a signal that is read and shows its effect.",
+    "FAULT_NOT_WITNESSED": "Give the fault an effective witness, a signal that is read and shows its effect.",
     "BASELINE_NOT_CLEAN": "Break nothing before the service has been seen undisrupted for a whole baseline.",
-    "RECOVERY_NOT_CONFIRMED": "Let the run go on until the service has been steady for its hold (`max_duration`).",
+    "RECOVERY_NOT_CONFIRMED": "Let the run go on until the service has been steady for its hold (max_duration).",
     "RECOVERY_NOT_DEMONSTRATED": "Let the fault outlast the response, and put the response into the timeline.",
     "ABORTED": "Run again to the end; look first at what stopped it.",
     "COVERAGE_LOW": "Repair the source of the missing datapoints, or read a signal that outlives the fault.",
     "GAP_TOO_LONG": "Repair the source of the gap, or read a signal that outlives the fault.",
     "CLOCK_UNCERTAIN": "Synchronise the clocks and run again.",
-    "BACKLOG_NOT_OBSERVED": "Name a signal of the backlog in `measure.backlog` and read it until it is cleared, or say "
-    "`end: service_restored` with a reason.",
-    "METRIC_NOT_MEASURED": "Name attempts and failures in `measure:` and observe both; the rest needs other evidence.",
+    "BACKLOG_NOT_OBSERVED": "Name a signal of the backlog in measure.backlog and read it until it is cleared, or say "
+    "end: service_restored with a reason.",
+    "METRIC_NOT_MEASURED": "Name attempts and failures in measure and observe both; the rest needs other evidence.",
     "CONFOUNDED": "Run again when nothing else touches the service.",
     "NOT_PREREGISTERED": "Plan again, and run the plan as it is registered before the first effect.",
 }
@@ -104,7 +104,7 @@ def to_conclude(tolerance: Tolerance, method: Method, judged: Judgement, why: di
         return _finer(tolerance, method, judged)
     if judged["m_hi"] is None:
         return "Count the attempts of every bucket at a source that outlives the fault; a bucket without them is open."
-    return "Count every request (`basis: census`) and close the gaps, so that less has to be assumed."
+    return "Count every request (basis: census) and close the gaps, so that less has to be assumed."
 
 
 def _foremost(codes: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gameday.model.tolerance import Tolerance
+from gameday.model.tolerance import TIME_METRICS, Tolerance
 from gameday.verdict.backlog import until_cleared
 from gameday.verdict.bounds import Interval, Method, measure
 from gameday.verdict.codes import Verdict, decide, ordered
@@ -76,7 +76,7 @@ def judge(
 def _told(tolerance: Tolerance, interval: Interval, given: Iterable[str]) -> Judgement:
     codes = ordered({*interval.codes, *given})
     verdict: Verdict = decide(interval.lo, interval.hi, tolerance.limit, tolerance.comparator, codes)
-    scale, unit = (1000, "_s") if tolerance.metric == "duration" else (1, "")
+    scale, unit = (1000, "_s") if tolerance.metric in TIME_METRICS else (1, "")
     lo, hi, limit = (_number(n, scale) for n in (interval.lo, interval.hi, tolerance.limit))
     return {
         "id": tolerance.id,

@@ -26,7 +26,7 @@ BOOK = [
 ]
 
 
-def tolerances() -> tuple[Tolerance, ...]:
+def tolerances(lost: bool = False) -> tuple[Tolerance, ...]:
     measure = {"attempts": "payments-attempts", "failures": "payments-failures", "basis": "census"}
     shared = {"authority": "fca", "measure": measure, "counts_as_disrupted": ["down", "degraded"], "harm": "consumer",
               "approved": {"by": "board-risk-committee", "on": "2026-05-14"}}  # fmt: skip
@@ -37,7 +37,7 @@ def tolerances() -> tuple[Tolerance, ...]:
          "rationale": "Up to 4,500 payments can be repeated by hand or compensated on the same day."},
         {"id": "payments-lost", "metric": "data_loss_time", "limit": "1m", "authority": "pra"},
     ]  # fmt: skip
-    return tuple(Tolerance.model_validate_json(json.dumps(t)) for t in told)
+    return tuple(Tolerance.model_validate_json(json.dumps(t)) for t in told if lost or t["id"] != "payments-lost")
 
 
 def plan(**changes: Any) -> Plan:
@@ -152,7 +152,7 @@ def story(sha256: str | None = None) -> list[tuple[float, Draft]]:
         (1265, Draft("fault.gone", {"step": step, "witness": "payments-function-errors equals 0"})),
         (1265, Draft("step.ended", {"step": step, "result": "done", "after_ms": 1_265_000})),
         (1265, Draft("phase.entered", {"phase": "verify"})),
-        (1580, Draft("signals.sampled", {"values": points(1540), "read_to_ms": {
+        (1580, Draft("signals.sampled", {"values": points(1560), "read_to_ms": {
             n: GO + 1560 * SECOND for n in points(0)}})),
         (1581, Draft("run.ended", {"status": "completed"})),
     ]  # fmt: skip
