@@ -17,7 +17,7 @@ from gameday.errors import EXIT_CODES
 @click.option("--tolerance", type=click.Path(path_type=Path), help="A file that holds one tolerance, for a SERIES.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def judge(what: Path, tolerance: Path | None, as_json: bool) -> None:
-    """Judge RUN, the folder of a run, again from its plan and journal; writes its verdict.json and report.md.
+    """Judge RUN, the folder of a run, again from its plan and journal; writes verdict.json, report.md, signals/*.csv.
 
     Or judge SERIES, a CSV of start,attempts,failures, against one impact tolerance. A row that is absent or has an
     empty cell is unknown, never good. Exit code: 0 within, 1 breached, 3 inconclusive or not tested, 4 stopped,
@@ -42,26 +42,11 @@ def _judge_series(series: Path, tolerance: Path, as_json: bool) -> None:
 
 
 def _judge_run(folder: Path, as_json: bool) -> None:
-    from gameday.journal.store import read
-    from gameday.plan import load_plan
-    from gameday.reports.markdown import render
-    from gameday.verdict.run import judge_run
+    from gameday.reports.finish import conclude, read_run
 
-    plan = load_plan(folder / "plan.json")
-    events, _torn = read(folder / "journal.jsonl")
-    found = judge_run(plan, events)
-    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-    _write(folder / "verdict.json", text)
-    _write(folder / "report.md", render(plan, events, found, found["run"] or folder.name))
-    click.echo(text if as_json else run_words(found, plan), nl=not as_json)
+    found = conclude(folder)
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else run_words(found, read_run(folder).plan))
     sys.exit(found["exit_code"])
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: nobody ever reads half a verdict."""
-    half = path.with_name(f".{path.name}.new")
-    half.write_bytes(text.encode())
-    half.replace(path)
 
 
 def run_words(found: dict[str, Any], plan: Any) -> str:
@@ -73,7 +58,7 @@ def run_words(found: dict[str, Any], plan: Any) -> str:
 def _words(found: dict[str, Any], tolerance: Any) -> str:
     from gameday.verdict.codes import CODES
 
-    timed = found["metric"] == "duration"
+    timed = "m_lo_s" in found
     lo, hi = (found["m_lo_s" if timed else "m_lo"], found["m_hi_s" if timed else "m_hi"])
     unit = " s" if timed else ""
     most = "without an upper bound" if hi is None else f"to {hi}{unit}"

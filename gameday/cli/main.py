@@ -28,7 +28,10 @@ COMMANDS = {
         "abort": ("gameday.cli.act:abort", "Take every fault back and end the run."),
         "recover": ("gameday.cli.recover:recover", "Take back what a run left whose conductor died."),
     },
-    "Prove": {"judge": ("gameday.cli.judge:judge", "Judge a series of data against an impact tolerance.")},
+    "Prove": {
+        "judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances."),
+        "report": ("gameday.cli.report:report", "Write a run's report.md again, and show it."),
+    },
 }
 _PATHS = {name: path for group in COMMANDS.values() for name, (path, _) in group.items()}
 

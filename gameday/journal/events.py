@@ -5,7 +5,8 @@ All ``*_ms`` facts are scenario-time UTC milliseconds, unless their name says du
 type                what
 run.opened          run, environment, speed, scenario, service, version
 conductor.claimed   pid; the event's own ``epoch`` is the new one
-plan.registered     digest                    journalled before the first effect (pre-registration)
+plan.registered     digest, sha256            journalled before the first effect (pre-registration); sha256: of the
+                                              exact bytes of plan.json, hexadecimal
 go                  on                        somebody (``who``) said go, and on what
 phase.entered       phase: preflight | baseline | execute | restore | verify | ended
 timeline.started    t_go_ms
@@ -15,7 +16,7 @@ fault.requested     step, token
 fault.accepted      step, trace               the provider took it (experiment, template ...)
 fault.targets       step, targets             what the provider resolved
 fault.effective     step, witness, value, bucket_ms, t0_ms
-fault.not_effective step, witness, read       read: whether the witness could be read at all
+fault.not_effective step, witness, read, values   read: whether the witness could be read at all; values: what it read
 fault.stop_requested step, why
 fault.ended         step, status
 fault.gone          step, witness
@@ -28,10 +29,12 @@ task.step_checked   step, number, ok, said
 role.unavailable    role, until_ms
 role.available      role
 signals.sampled     values: {signal: [[start_ms, value or null], ...]}   new or changed datapoints only
+                    read_to_ms: {signal: ms}  the end up to which the sources were asked, also when nothing was new
 observer.failed     source, error, signals
 alarm.changed       signal, state, since_ms
 rehearsal.disturbed from_ms, to_ms, lag_ms    buckets in it are unknown
 clock.stepped       by_ms, source
+service.touched     kind: incident | deployment | run, why   something else touched the service (CONFOUNDED)
 guard.fired         guard, value
 guard.unreadable    guard
 hold.started        why      hold.ended

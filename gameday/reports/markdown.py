@@ -1,118 +1,221 @@
-"""report.md: what was tested, what was seen, what it does not show. The same run gives the same bytes."""
+"""report.md: one page for those who were not there, then everything. The same run gives the same bytes.
+
+The template is content: ``reports/templates/report.md.j2`` of the workspace around the run, else the one that ships. A
+user's template runs in a sandbox, sees plain data alone, and fails on a name that does not exist.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from gameday.clock import iso
+from gameday.clock import Ms
+from gameday.errors import InvalidFiles, Place, Problem
 from gameday.journal.events import Event
+from gameday.library import built_in, find_workspace
 from gameday.model.types import write_duration
-from gameday.model.workspace import REHEARSAL
 from gameday.plan import Plan, PlannedStep
-from gameday.reports.escape import md
-from gameday.reports.words import cheapest, clock, measured, offset, reasons, says, used
+from gameday.reports import deviations, timeline
+from gameday.reports.bars import bar
+from gameday.reports.escape import Safe, md, plain
+from gameday.reports.limits import limits
+from gameday.reports.words import CLOCKS, METRICS, OUTCOMES, clock, day, measured, offset, outward, reasons, used
 
-OUTCOMES = {
-    "within": "Every tolerance was kept, and the data proves it.",
-    "breached": "At least one tolerance was breached: even the lower bound is beyond its limit.",
-    "inconclusive": "At least one tolerance is neither proven kept nor proven breached; the reasons follow.",
-    "not tested": "No fault was seen effective, so the hypothesis was not tested.",
-    "stopped": "The run was stopped before its timeline ended; what was measured until then still stands.",
-    "unsafe": "Something that was injected was NOT seen gone. Look at the witnesses below, and at the resource, now.",
-}
-NOT_IN_TIMELINE = frozenset({"signals.sampled"})
+TEMPLATE = Path("templates") / "report.md.j2"
 
 
-def render(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_id: str) -> str:
-    """The report as Markdown."""
-    environment = Environment(  # no HTML is made: ``finalize`` escapes every value for Markdown instead
-        loader=PackageLoader("gameday.reports"), undefined=StrictUndefined, finalize=md, keep_trailing_newline=True
+@dataclass(frozen=True)
+class Template:
+    """The text of a template, and where it stands."""
+
+    path: Path
+    text: str
+    own: bool  # whether it is the workspace's own
+
+    def words(self) -> str:
+        """Where the report's shape comes from, without an absolute path."""
+        digest = hashlib.sha256(self.text.encode()).hexdigest()
+        return f"{'of the workspace' if self.own else 'that ships'}, SHA-256 {digest}"
+
+
+def template_of(run_dir: Path | None = None) -> Template:
+    """The template for the report of this run: the workspace's own, else the built-in one."""
+    workspace = find_workspace(run_dir) if run_dir is not None else None
+    shipped = built_in() / "reports" / TEMPLATE
+    own = workspace / "reports" / TEMPLATE if workspace is not None else shipped
+    path = own if own.is_file() else shipped
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _broken(path, 1, f"it cannot be read ({type(error).__name__})") from error
+    return Template(path, text, path == own and text != _text(shipped))
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def render(
+    plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_id: str, template: Template | None = None
+) -> str:
+    """The report as Markdown; InvalidFiles (TEMPLATE_BROKEN) names file and line of a template that fails."""
+    template = template or template_of()
+    environment = ImmutableSandboxedEnvironment(  # no HTML is made: ``finalize`` escapes every value for Markdown
+        undefined=StrictUndefined, finalize=md, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
     )
-    text = environment.get_template("report.md.j2").render(_content(plan, events, verdict, run_id))
+    content = {**_content(plan, events, verdict, run_id), "template": template.words()}
+    try:
+        text = environment.from_string(template.text).render(content)
+    except TemplateSyntaxError as error:
+        raise _broken(template.path, error.lineno, str(error.message)) from error
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        raise _broken(template.path, _line_of(error), plain(error)) from error
     lines = [line.rstrip() for line in text.splitlines()]
     kept = [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
     return "\n".join(kept).strip("\n") + "\n"
 
 
+def _broken(path: Path, line: int, what: str) -> InvalidFiles:
+    write = "what the built-in template writes, or remove this file to use that one"
+    return InvalidFiles(Problem("TEMPLATE_BROKEN", f"the report cannot be made: {what}", write, Place(str(path), line)))
+
+
+def _line_of(error: BaseException) -> int:
+    """The line of the template in which it failed: jinja names it in the traceback."""
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
 def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_id: str) -> dict[str, Any]:
+    """Everything a template may use: plain data, so that a template can change nothing."""
     go = next((e.what["t_go_ms"] for e in events if e.type == "timeline.started"), None)
     return {
-        "plan": plan,
+        "plan": plan.model_dump(mode="json", by_alias=True),
         "verdict": verdict,
         "run_id": run_id,
         "outcome_words": OUTCOMES[verdict["outcome"]],
+        "when": day(verdict["t_go"]) or "there was no go",
+        "lasted": clock((events[-1].at - events[0].at) // 1000) if events else "",
+        "taken_back": _taken_back(verdict),
+        "expected": _tally([e["result"] for e in verdict["expectations"]]),
         "judged": [_tolerance(plan, t) for t in verdict["tolerances"]],
-        "faults": [_fault(s) for s in plan.steps if s.fault is not None],
-        "steps": [_step(s, events, go) for s in plan.steps],
-        "clocks": [(_name(n), f"{clock(lo)} to {clock(hi)}") for n, (lo, hi) in verdict["clocks"].items()],
-        "expectations": [_expectation(e) for e in verdict["expectations"]],
+        "faults": [_fault(s, verdict) for s in plan.steps if s.fault is not None],
+        "moments": timeline.moments(plan, events, verdict["impact"], go),
+        "clocks": list(_clocks(verdict)),
+        "alarms": verdict["alarms"],
+        "expectations": [_expectation(plan, e) for e in verdict["expectations"]],
         "tasks": list(_tasks(plan, events, go)),
-        "timeline": [_line(e, go) for e in events if e.type not in NOT_IN_TIMELINE],
-        "sampled": sum(e.type in NOT_IN_TIMELINE for e in events),
-        "limits": list(_limits(plan, verdict)),
+        "steps": deviations.steps(plan, events, go),
+        "deviations": deviations.others(plan, events, go),
+        "timeline": timeline.whole(plan, events, go),
+        "sampled": sum(e.type in timeline.NOT_IN_TIMELINE for e in events),
+        "limits": limits(plan, verdict),
+        "provenance": verdict.get("provenance") or {},
     }
 
 
 def _tolerance(plan: Plan, judged: dict[str, Any]) -> dict[str, Any]:
-    numbers = {"lo": "m_lo", "hi": "m_hi", "limit": "limit", "margin": "margin"}
+    tolerance = next(t for t in plan.tolerances if t.id == judged["id"])
+    lo, hi, limit = (judged.get(f"{n}_s", judged.get(n)) for n in ("m_lo", "m_hi", "limit"))
+    known = "METRIC_NOT_MEASURED" not in judged["codes"]
     return {
-        **{name: measured(judged, key) for name, key in numbers.items()},
-        **{key: judged[key] for key in ("id", "authority", "verdict")},
-        "comparator": next(t.comparator for t in plan.tolerances if t.id == judged["id"]),
+        **{key: judged[key] for key in ("id", "verdict")},
+        "authority": judged["authority"] if judged["authority"] == "internal" else judged["authority"].upper(),
+        "metric": METRICS[judged["metric"]],
+        "change": _change(judged),
+        "measured": _span(measured(judged, "m_lo"), measured(judged, "m_hi")) if known else "not measured",
+        "limit": measured(judged, "limit"),
+        "comparator": "at most" if tolerance.comparator == "<=" else "less than",
         "margin": "none" if judged["verdict"] != "within" else measured(judged, "margin"),
-        "used": used(judged),
+        "used": used(judged) if known else "unknown",
+        "bar": Safe(f"`{bar(lo or 0, hi, limit or 0)}`"),
         "codes": ", ".join(judged["codes"]) or "none",
+        "coverage": f"{judged['coverage']:.1%}",
         "reasons": reasons(judged),
-        "change": cheapest(judged),
         "evidence": ", ".join(judged["evidence"]) or "none",
+        "rationale": tolerance.rationale,
+        "approved": f"{tolerance.approved.by}, {tolerance.approved.on}" if tolerance.approved else None,
     }
 
 
-def _fault(step: PlannedStep) -> dict[str, str]:
+def _change(judged: dict[str, Any]) -> str | None:
+    """The cheapest change, without the details that stand among the reasons."""
+    text: str | None = judged["to_conclude"]
+    for detail in judged["details"].values():
+        text = text.replace(f" {detail}", "") if text else text
+    return text
+
+
+def _taken_back(verdict: dict[str, Any]) -> str:
+    """Whether every fault was seen gone, in a line."""
+    left = [f["step"] for f in verdict["faults"] if not f["seen_gone"]]
+    if left:
+        return f"NOT SEEN GONE: {', '.join(left)}"
+    return "every fault was seen gone" if verdict["faults"] else "nothing was injected"
+
+
+def _tally(results: list[str]) -> str:
+    """``3 met, 2 missed``: in the order in which they first came."""
+    return ", ".join(f"{results.count(r)} {r}" for r in dict.fromkeys(results)) or "nothing was expected"
+
+
+def _span(lo: str, hi: str) -> str:
+    return f"at least {lo}" if hi == "unbounded" else lo if lo == hi else f"{lo} to {hi}"
+
+
+def _fault(step: PlannedStep, verdict: dict[str, Any]) -> dict[str, Any]:
     fault = step.fault
     assert fault is not None
-    lasts = "" if fault.duration_ms is None else write_duration(fault.duration_ms)
     named = ", ".join(arn for arns in fault.targets.values() for arn in arns) or ", ".join(fault.resources)
-    action = f"{fault.provider} {fault.action}"
-    return {"id": step.id, "action": action, "resources": named or "no target", "lasts": lasts}
-
-
-def _planned(step: PlannedStep) -> str:
-    parts = [f"+{clock(step.at_ms / 1000)}"] if step.at_ms is not None else []
-    parts += [f"after {', '.join(step.after)}"] if step.after else []
-    parts += [f"when {step.when}"] if step.when else []
-    return "; ".join(parts) or "+0:00"
-
-
-def _step(step: PlannedStep, events: Sequence[Event], go: int | None) -> dict[str, str]:
-    def of(kind: str) -> Event | None:
-        return next((e for e in events if e.type == kind and e.what.get("step") == step.id), None)
-
-    started, ended = of("step.started"), of("step.ended")
-    why = ended.what.get("why") if ended else None
+    asked = next((f for f in verdict["faults"] if f["step"] == step.id), None)
     return {
         "id": step.id,
-        "planned": _planned(step),
-        "started": offset(started.at, go) if started else "not started",
-        "ended": offset(ended.at, go) if ended else "",
-        "result": f"{ended.what['result']}{f': {why}' if why else ''}" if ended else "not reached",
+        "title": step.title,
+        "action": f"{fault.provider} {fault.action}",
+        "resources": ", ".join(fault.resources) or named or "no target",
+        "targets": named or "no target",
+        "lasts": "" if fault.duration_ms is None else write_duration(fault.duration_ms),
+        "says": asked["says"] if asked else "It was never asked for.",
+        "seen": asked,
+        "evidence": ", ".join(asked["evidence"]) if asked else "",
     }
 
 
-def _expectation(expected: dict[str, Any]) -> dict[str, str]:
+def _clocks(verdict: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """In the order in which they matter, those that this version does not know by name last."""
+    found = verdict["clocks"]
+    for key in [*(k for k in CLOCKS if k in found), *(k for k in found if k not in CLOCKS)]:
+        lo, hi = found[key]
+        yield {
+            "name": CLOCKS.get(key, key.removesuffix("_s").replace("_", " ")),
+            "time": outward(lo, hi),
+            "evidence": ", ".join(verdict["clocks_evidence"].get(key, ())),
+        }
+
+
+def _expectation(plan: Plan, expected: dict[str, Any]) -> dict[str, str]:
     return {
         "id": expected["id"],
+        "title": next(s.title for s in plan.steps if s.id == expected["id"]),
         "result": expected["result"],
         "after": "" if expected["after_s"] is None else clock(expected["after_s"]),
         "within": "no limit" if expected["within_s"] is None else clock(expected["within_s"]),
         "why": expected["why"] or "",
+        "evidence": ", ".join(expected["evidence"]),
     }
 
 
-def _tasks(plan: Plan, events: Sequence[Event], go: int | None) -> Iterator[dict[str, Any]]:
+def _tasks(plan: Plan, events: Sequence[Event], go: Ms | None) -> Iterator[dict[str, Any]]:
     done = {(e.what["step"], e.what["number"]): e for e in events if e.type == "task.step_done"}
     for step in plan.steps:
         for runbook in (r for r in plan.runbooks if r.id == step.runbook):
@@ -122,44 +225,7 @@ def _tasks(plan: Plan, events: Sequence[Event], go: int | None) -> Iterator[dict
                     "runbook": f"{step.id} ({runbook.title})",
                     "number": item.number,
                     "says": item.says,
-                    "done": offset(event.at, go) if event else "not done",
+                    "done": Safe(offset(event.at, go)) if event else "not done",
                     "by": event.who if event else "",
+                    "evidence": f"event:{event.seq}" if event else "",
                 }
-
-
-def _line(event: Event, go: int | None) -> dict[str, str]:
-    return {
-        "at": iso(event.at),
-        "offset": offset(event.at, go),
-        "who": event.who,
-        "says": says(event),
-        "seq": f"event:{event.seq}",
-    }
-
-
-def _name(key: str) -> str:
-    return key.removesuffix("_s").replace("_", " ")
-
-
-def _limits(plan: Plan, verdict: dict[str, Any]) -> Iterator[str]:
-    yield "One run is one piece of evidence: 1 of 1 supports a success probability of at least 0.05 at 95 %, no more."
-    yield "It shows this scenario at this severity, not the ability to stay within tolerance in any disruption."
-    if verdict["environment"] == REHEARSAL:
-        yield "It was a rehearsal against an embedded stand-in for AWS; nothing here was observed on AWS."
-    elif not plan.environment_definition.production:
-        yield "The environment is not production; a breach here is a gap in capability, to be remedied."
-    if verdict["environment"] == REHEARSAL and plan.scripts:
-        yield f"These people were scripted unless somebody held the role: {', '.join(sorted(plan.scripts))}."
-    if verdict["speed"] != 1:
-        yield f"It ran at {verdict['speed']:g} times real speed; above speed 5 latency is not judged."
-    yield from _limits_of_data(verdict)
-
-
-def _limits_of_data(verdict: dict[str, Any]) -> Iterator[str]:
-    for judged in verdict["tolerances"]:
-        if judged["metric"] == "duration" and judged.get("m_hi_s") == 0:
-            yield f"{judged['id']}: disruptions shorter than {judged['resolution_s']:g} s may be unseen."
-        if judged["metric"] == "failed_transactions" and "METRIC_NOT_MEASURED" not in judged["codes"]:
-            yield f"{judged['id']}: suppressed demand was estimated from this run's own baseline, not from peak demand."
-        if "METRIC_NOT_MEASURED" in judged["codes"]:
-            yield f"{judged['id']}: nothing was measured; {judged['metric']} needs evidence from elsewhere."

@@ -1,57 +1,76 @@
-"""The report's own words: numbers as people read them, reasons, the cheapest change, and what events say."""
+"""The report's own words: numbers as people read them, reasons, and what events say."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from gameday.clock import Ms
 from gameday.journal.events import Event
 from gameday.verdict.codes import CODES
 
-CHANGES = {
-    "FAULT_NOT_EFFECTIVE": "Check targets and parameters of the fault, and that its witness looks at those targets.",
-    "FAULT_NOT_WITNESSED": "Give the fault `effective:` with a signal that is read and shows its effect.",
-    "BASELINE_NOT_CLEAN": "Start only when the service has been undisrupted for a whole baseline.",
-    "RECOVERY_NOT_CONFIRMED": "Let the run watch longer: raise `max_duration` by at least the hold.",
-    "RECOVERY_NOT_DEMONSTRATED": "Let the fault outlast the response, and put the response in the timeline.",
-    "ABORTED": "Run again to the end; look first at what stopped it.",
-    "COVERAGE_LOW": "Repair the source of the missing datapoints, or read a signal that outlives the fault.",
-    "GAP_TOO_LONG": "Repair the source of the gap, or read a signal that outlives the fault.",
-    "CLOCK_UNCERTAIN": "Synchronise the clocks and run again.",
-    "BACKLOG_NOT_OBSERVED": "Say `end: service_restored` with a reason, or show otherwise when it was cleared.",
-    "METRIC_NOT_MEASURED": "Name attempts and failures in `measure:` and observe both; the rest needs other evidence.",
-    "CONFOUNDED": "Run again when nothing else touches the service.",
-    "NOT_PREREGISTERED": "Plan again and run with the plan as it is registered before the first effect.",
+OUTCOMES = {
+    "within": "Every tolerance was kept, and the data proves it.",
+    "breached": "At least one tolerance was breached: even the lower bound is beyond its limit.",
+    "inconclusive": "At least one tolerance is neither proven kept nor proven breached; the reasons follow.",
+    "not tested": "No fault was seen to have an effect, so the hypothesis was not tested.",
+    "stopped": "The run was stopped before its timeline ended; what was measured until then still stands.",
+    "unsafe": "Something that was injected was NOT seen gone. Look at the faults below, and at the resource, now.",
 }
-
+CLOCKS = {
+    "first_impact_s": "Customers first affected",
+    "effect_seen_s": "The fault's witness had seen it",
+    "detected_by_machine_s": "Detected by a machine: the first alarm",
+    "page_delivered_s": "The first page was delivered",
+    "detected_by_people_s": "Noticed by people",
+    "acknowledged_by_people_s": "Acknowledged by people",
+    "mitigation_began_s": "Mitigation began",
+    "first_response_step_s": "The first runbook step was done",
+    "impact_ended_s": "Customers served again",
+    "steady_verified_s": "Steady for the whole hold",
+    "fault_withdrawn_s": "The fault was withdrawn",
+    "fault_gone_s": "The fault was seen gone",
+    "fault_accepted_after_request_s": "From request to the provider's yes",
+    "fault_effective_after_request_s": "From request to effect",
+}
+METRICS = {
+    "duration": "time without service",
+    "deadline": "time past a deadline",
+    "failed_transactions": "transactions that failed",
+    "customers": "customers affected",
+    "value": "value affected",
+    "data_loss_time": "time of data lost",
+    "data_integrity": "records lost or corrupt",
+}
+REACTIONS = {"acknowledge": "acknowledged", "answer": "answered", "perform": "took it on"}
 _SAYS = {
     "run.opened": "Run opened in {environment} at speed {speed}",
     "conductor.claimed": "A conductor took the run",
     "plan.registered": "Plan registered: {digest}",
     "go": "Go, on {on}",
     "phase.entered": "Phase {phase}",
-    "timeline.started": "Timeline started",
+    "timeline.started": "The timeline starts",
     "step.started": "Step {step} started",
     "step.ended": "Step {step}: {result}",
     "fault.requested": "Fault {step} requested",
     "fault.accepted": "Fault {step} taken by its provider",
     "fault.targets": "Fault {step}: targets resolved",
-    "fault.effective": "Fault {step} seen effective by {witness}",
-    "fault.not_effective": "Fault {step} not seen effective by {witness}",
+    "fault.effective": "Fault {step} took effect, seen by its witness: {witness}",
+    "fault.not_effective": "Fault {step} had NO effect that its witness saw: {witness}",
     "fault.stop_requested": "Fault {step}: stop requested, {why}",
     "fault.ended": "Fault {step}: its provider says {status}",
-    "fault.gone": "Fault {step} seen gone by {witness}",
-    "fault.not_gone": "Fault {step} NOT seen gone by {witness}",
+    "fault.gone": "Fault {step} is gone, seen by: {witness}",
+    "fault.not_gone": "Fault {step} was NOT seen gone by: {witness}",
     "prompt.delivered": "To {to}: {says}",
-    "prompt.acknowledged": "Prompt {prompt} answered by {role}",
-    "task.step_done": "Runbook step {step}, number {number}, done",
-    "task.step_called": "Runbook step {step}, number {number}, called: {said}",
-    "task.step_checked": "Runbook step {step}, number {number}, checked: {said}",
+    "task.step_done": "Runbook step {number} done",
+    "task.step_called": "Runbook step {number}: its call was made ({said})",
+    "task.step_checked": "Runbook step {number}: checked ({said})",
     "role.unavailable": "{role} is unavailable",
     "role.available": "{role} is available again",
     "observer.failed": "{source} could not be read: {error}",
     "alarm.changed": "Alarm {signal}: {state}",
     "rehearsal.disturbed": "The machine disturbed the rehearsal",
+    "service.touched": "Something else touched the service ({kind}): {why}",
     "clock.stepped": "A clock stepped by {by_ms} ms",
     "guard.fired": "Guard {guard} fired",
     "guard.unreadable": "Guard {guard} could not be read",
@@ -89,11 +108,23 @@ def clock(seconds: float | None) -> str:
     return f"{'-' if seconds < 0 else ''}{text}:{rest % 60:02d}{fraction}"
 
 
+def outward(lo: float, hi: float) -> str:
+    """``2:26 to 2:46``: whole seconds, rounded so that the interval never looks narrower than it is."""
+    low, high = clock(math.floor(round(lo, 6))), clock(math.ceil(round(hi, 6)))
+    return low if low == high else f"{low} to {high}"
+
+
+def day(text: str | None) -> str:
+    """``2026-11-18 11:20:00 UTC`` of a time as verdict.json holds it."""
+    return "" if text is None else f"{text[:10]} {text[11:19]} UTC"
+
+
 def offset(ms: Ms | None, since: Ms | None) -> str:
-    """``+4:05`` after the go; empty when there was no go."""
+    """``+04:05`` after the go, ``+1:04:05`` after an hour; empty when there was no go."""
     if ms is None or since is None:
         return ""
-    return ("-" if ms < since else "+") + clock(abs(ms - since) // 1000)
+    told = clock(abs(ms - since) // 1000)
+    return ("-" if ms < since else "+") + (told if len(told) > 4 else f"0{told}")
 
 
 def measured(judged: dict[str, Any], key: str) -> str:
@@ -123,18 +154,17 @@ def reasons(judged: dict[str, Any]) -> list[str]:
     elif judged["verdict"] == "within":
         first = [f"Even the upper bound, {measured(judged, 'm_hi')}, is inside the limit {measured(judged, 'limit')}."]
     elif not judged["codes"]:
-        first = ["The limit lies inside the interval: the data is too coarse this close to the limit."]
+        first = [_open(judged)]
     else:
         first = []
-    return [*first, *(f"{code}: {CODES[code]}." for code in judged["codes"])]
+    return [*first, *(_reason(code, judged.get("details", {})) for code in judged["codes"])]
 
 
-def cheapest(judged: dict[str, Any]) -> str | None:
-    """The one change that helps most; only an inconclusive verdict needs one."""
-    if judged["verdict"] != "inconclusive":
-        return None
-    if judged["codes"]:
-        return CHANGES[judged["codes"][0]]
-    if judged["metric"] == "duration":
-        return f"Read the signal at a period finer than {judged['resolution_s']:g} s; each side adds one period."
-    return "Count every request (`basis: census`) and close the gaps, so that less has to be assumed."
+def _reason(code: str, details: dict[str, str]) -> str:
+    return f"{code}: {CODES[code]}." + (f" {details[code]}" if code in details else "")
+
+
+def _open(judged: dict[str, Any]) -> str:
+    if judged.get("m_hi_s", judged.get("m_hi")) is None:
+        return "Nothing that was read bounds it from above."
+    return "The limit lies inside the interval: the data is too coarse this close to the limit."

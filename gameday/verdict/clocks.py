@@ -1,14 +1,35 @@
-"""Response clocks: how long after the fault took effect each thing happened, as intervals, from events alone."""
+"""Response clocks: how long after the fault took effect each thing happened, as intervals, from events alone.
+
+Two clocks are kept where two exist: what a machine detected (an alarm) and what a person did. What did not happen, or
+left no event, has no clock.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
 from gameday.clock import Ms
+from gameday.model.scenario import AlarmExpectation
 from gameday.plan import Plan
-from gameday.verdict.facts import Facts, Injected
+from gameday.verdict.facts import Facts, Injected, Mark
 from gameday.verdict.recovery import withdrawal
 
 Span = tuple[Ms, Ms]
+Moment = tuple[Span, list[str]]  # within which time something happened, and what shows it
 Clocks = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Impact:
+    """When service was first and last disrupted, over all tolerances, and when it had been steady for its hold."""
+
+    first_ms: Ms
+    last_ms: Ms
+    dt_ms: Ms
+    steady_ms: Ms | None
+    evidence: tuple[str, str]
 
 
 def effect_span(plan: Plan, fault: Injected) -> Span | None:
@@ -22,41 +43,107 @@ def effect_span(plan: Plan, fault: Injected) -> Span | None:
     return max(fault.requested_ms, min(fault.bucket_ms, fault.t0_ms)), max(fault.requested_ms, latest)
 
 
-def response_clocks(plan: Plan, facts: Facts, impact: tuple[Ms, Ms, Ms] | None) -> Clocks:
-    """Seconds ``[lo, hi]`` since the fault took effect; what did not happen is not there."""
+def response_clocks(plan: Plan, facts: Facts, impact: Impact | None) -> tuple[Clocks, dict[str, list[str]]]:
+    """Seconds ``[lo, hi]`` since the fault took effect, and the events or signals that show each; what did not happen
+    is not there."""
     effects = [(span, f) for f in facts.faults.values() if (span := effect_span(plan, f)) is not None]
     if not effects:
-        return {}
+        return {}, {}
     zero, fault = min(effects, key=lambda pair: pair[0])
-    clocks: Clocks = {"fault_effective_after_request_s": _between((fault.requested_ms, fault.requested_ms), zero)}
-    spans = {**_events(facts), **_impact(impact), **_removal(plan, facts)}
-    return clocks | {name: _between(zero, span) for name, span in spans.items() if span[1] >= zero[0]}
+    asked = fault.requested_ms
+    clocks: Clocks = {"fault_effective_after_request_s": _between((asked, asked), zero)}
+    evidence = {"fault_effective_after_request_s": _events(fault, "fault.requested", "fault.effective")}
+    if fault.accepted_ms is not None:
+        clocks["fault_accepted_after_request_s"] = [max(0, fault.accepted_ms - asked) / 1000] * 2
+        evidence["fault_accepted_after_request_s"] = _events(fault, "fault.requested", "fault.accepted")
+    for name, (span, shown) in {**_firsts(facts, fault), **_impact(impact), **_removal(plan, facts)}.items():
+        if span[1] >= zero[0]:
+            clocks[name], evidence[name] = _between(zero, span), shown
+    return clocks, evidence
 
 
-def _events(facts: Facts) -> dict[str, Span]:
+def alarms(plan: Plan, facts: Facts) -> list[dict[str, Any]]:
+    """Each alarm that was expected or fired: ``fired``, ``silent`` (expected, and it did not) or ``unexpected``."""
+    since, first = facts.requested_ms or 0, dict[str, Mark]()
+    for at, seq, signal in sorted(facts.alarms):
+        if at >= since:
+            first.setdefault(signal, (at, seq))
+    told = []
+    for step in plan.steps:
+        if not isinstance(step.expect, AlarmExpectation) or step.expect.state != "ALARM":
+            continue
+        names = _names(plan, step.expect.alarm)
+        mark = next((first.pop(name) for name in names if name in first), None)
+        met = step.id in facts.steps and facts.steps[step.id].result == "met"
+        told.append(_alarm(step.expect.alarm, True, "fired" if mark or met else "silent", mark))
+    return told + [_alarm(name, False, "unexpected", mark) for name, mark in sorted(first.items())]
+
+
+def _names(plan: Plan, alarm: str) -> list[str]:
+    """The signals that may read this alarm: its observer's id, or the one whose query names it."""
+    return [alarm, *(s.id for s in plan.signals if s.query.get("alarm") == alarm)]
+
+
+def _alarm(name: str, expected: bool, result: str, mark: Mark | None) -> dict[str, Any]:
+    return {
+        "alarm": name,
+        "expected": expected,
+        "result": result,
+        "evidence": [] if mark is None else [f"event:{mark[1]}"],
+    }
+
+
+def _firsts(facts: Facts, fault: Injected) -> dict[str, Moment]:
+    alarms_seen = [(at, seq) for at, seq, _ in facts.alarms]
+    seen = [(fault.effective_ms, fault.seqs["fault.effective"])] if fault.effective_ms is not None else []
     since = facts.requested_ms or 0
     firsts = {
-        "detected_by_machine_s": min((t for t, *_ in facts.alarms if t >= since), default=None),
-        "acknowledged_by_people_s": min((t for t, _ in facts.acknowledged if t >= since), default=None),
-        "first_response_step_s": min((t for t, _ in facts.responses if t >= since), default=None),
+        "effect_seen_s": _first(seen, since),
+        "detected_by_machine_s": _first(alarms_seen, since),
+        "page_delivered_s": _first(facts.pages, since),
+        "detected_by_people_s": _first(facts.noticed, since),
+        "acknowledged_by_people_s": _first(facts.acknowledged, since),
+        "mitigation_began_s": _first(facts.mitigations, since),
+        "first_response_step_s": _first(facts.responses, since),
     }
-    return {name: (at, at) for name, at in firsts.items() if at is not None}
+    return {name: moment for name, moment in firsts.items() if moment is not None}
 
 
-def _impact(impact: tuple[Ms, Ms, Ms] | None) -> dict[str, Span]:
+def _first(marks: Iterable[Mark], since: Ms) -> Moment | None:
+    at, seq = min((m for m in marks if m[0] >= since), default=(None, 0))
+    return None if at is None else ((at, at), [f"event:{seq}"])
+
+
+def _impact(impact: Impact | None) -> dict[str, Moment]:
     if impact is None:
         return {}
-    first, last, dt = impact
-    return {"first_impact_s": (first - dt, first + dt), "impact_ended_s": (last - dt, last + dt)}
+    dt, (first, last) = impact.dt_ms, impact.evidence
+    found: dict[str, Moment] = {
+        "first_impact_s": ((impact.first_ms - dt, impact.first_ms + dt), [first]),
+        "impact_ended_s": ((impact.last_ms - dt, impact.last_ms + dt), [last]),
+    }
+    if impact.steady_ms is not None:
+        found["steady_verified_s"] = ((impact.steady_ms - dt, impact.steady_ms + dt), [last])
+    return found
 
 
-def _removal(plan: Plan, facts: Facts) -> dict[str, Span]:
+def _removal(plan: Plan, facts: Facts) -> dict[str, Moment]:
     """Of the fault that lasted longest."""
-    faults = facts.faults.values()
-    spans = [s for f in faults if (s := withdrawal(plan, f)) is not None]
-    gone = [f.gone_ms for f in faults if f.gone_ms is not None]
-    found = {"fault_withdrawn_s": max(spans, key=lambda s: s[1])} if spans else {}
-    return found | ({"fault_gone_s": (max(gone), max(gone))} if gone and len(gone) == len(faults) else {})
+    faults = list(facts.faults.values())
+    spans = [(s, f) for f in faults if (s := withdrawal(plan, f)) is not None]
+    gone = [(f.gone_ms, f) for f in faults if f.gone_ms is not None]
+    found: dict[str, Moment] = {}
+    if spans:
+        span, last = max(spans, key=lambda pair: pair[0][1])
+        found["fault_withdrawn_s"] = span, _events(last, "fault.stop_requested", "fault.ended")
+    if gone and len(gone) == len(faults):
+        at, last = max(gone, key=lambda pair: pair[0])
+        found["fault_gone_s"] = (at, at), _events(last, "fault.gone")
+    return found
+
+
+def _events(fault: Injected, *types: str) -> list[str]:
+    return [f"event:{fault.seqs[t]}" for t in types if t in fault.seqs]
 
 
 def _between(zero: Span, span: Span) -> list[float]:

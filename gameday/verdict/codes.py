@@ -10,7 +10,7 @@ Verdict = Literal["within", "breached", "inconclusive"]
 CODES = {
     "FAULT_NOT_EFFECTIVE": "the witness was read and saw no effect in time",
     "FAULT_NOT_WITNESSED": "there was no witness, or it could not be read",
-    "BASELINE_NOT_CLEAN": "part of the baseline was disrupted or unknown",
+    "BASELINE_NOT_CLEAN": "part of the baseline was disrupted or unknown, or it was shorter than D2 asks",
     "RECOVERY_NOT_CONFIRMED": "the series ends before the service was seen steady for the hold time",
     "RECOVERY_NOT_DEMONSTRATED": "the service came back only because the tool took its fault away",
     "ABORTED": "the run was stopped before its timeline ended",

@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gameday.clock import Ms
+from gameday.errors import DamagedRun, Problem
 from gameday.journal.events import CONDUCTOR, Event
 
 STOPPING = frozenset({"abort.asked", "guard.fired", "guard.unreadable"})
+STAFF = frozenset({CONDUCTOR, "facilitator", "safety-officer", "scribe", "evaluator"})  # who knows what will break
+ASKS = frozenset({"acknowledge", "answer", "perform"})
+Mark = tuple[Ms, int]  # when something happened, and the number of the event that says so
 
 
 @dataclass
@@ -25,6 +29,7 @@ class Injected:
     witness: str | None = None
     not_effective: bool = False
     witness_read: bool = False
+    values: tuple[float | None, ...] = ()
     stop_ms: Ms | None = None
     ended_ms: Ms | None = None
     gone_ms: Ms | None = None
@@ -69,17 +74,25 @@ class Facts:
     ended_status: str | None = None
     stopped_by: Event | None = None
     digests: list[tuple[int, str]] = field(default_factory=list)
+    plan_hashes: list[str] = field(default_factory=list)
     faults: dict[str, Injected] = field(default_factory=dict)
     first_effect: int | None = None
     started: dict[str, Ms] = field(default_factory=dict)
     steps: dict[str, Ended] = field(default_factory=dict)
-    responses: list[tuple[Ms, int]] = field(default_factory=list)
+    responses: list[Mark] = field(default_factory=list)
+    mitigations: list[Mark] = field(default_factory=list)
     alarms: list[tuple[Ms, int, str]] = field(default_factory=list)
-    acknowledged: list[tuple[Ms, int]] = field(default_factory=list)
+    pages: list[Mark] = field(default_factory=list)
+    acknowledged: list[Mark] = field(default_factory=list)
+    noticed: list[Mark] = field(default_factory=list)
+    touched: list[tuple[Ms, int, str, str]] = field(default_factory=list)
     disturbed: list[tuple[Ms, Ms]] = field(default_factory=list)
     lag_ms: Ms = 0
     clock_steps: int = 0
     failed_reads: int = 0
+    looks: dict[str, list[tuple[Ms, Ms]]] = field(default_factory=dict)
+    tells_looks: bool = False
+    look_ms: Ms | None = None
     series: dict[str, dict[Ms, float | None]] = field(default_factory=dict)
 
     @property
@@ -99,18 +112,28 @@ Handler = Callable[[Facts, Event], None]
 
 
 def gather(events: Iterable[Event]) -> Facts:
-    """The facts in these events; types that are not known change nothing."""
+    """The facts in these events; types that are not known change nothing. DamagedRun (EVENT_MALFORMED) when one lacks
+    what its type must hold."""
     facts = Facts()
     for event in events:
-        if event.type not in ("conductor.claimed", "command.refused"):
-            facts.last_ms = event.at
-        if event.type in STOPPING and facts.stopped_by is None:
-            facts.stopped_by = event
-        if handler := _HANDLERS.get(event.type):
-            handler(facts, event)
-        if event.type.startswith(("fault.", "undo.")):
-            _fault(facts, event)
+        try:
+            _take(facts, event)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            what = f"event {event.seq} ({event.type}) does not hold what its type must hold"
+            write = "restore journal.jsonl from a copy; this one was not written by gameday, or by a newer one"
+            raise DamagedRun(Problem("EVENT_MALFORMED", what, write)) from error
     return facts
+
+
+def _take(facts: Facts, event: Event) -> None:
+    if event.type not in ("conductor.claimed", "command.refused"):
+        facts.last_ms = event.at
+    if event.type in STOPPING and facts.stopped_by is None:
+        facts.stopped_by = event
+    if handler := _HANDLERS.get(event.type):
+        handler(facts, event)
+    if event.type.startswith(("fault.", "undo.")):
+        _fault(facts, event)
 
 
 def _fault(facts: Facts, event: Event) -> None:
@@ -139,6 +162,7 @@ def _effective(fault: Injected, event: Event) -> None:
 def _not_effective(fault: Injected, event: Event) -> None:
     if fault.t0_ms is None:
         fault.not_effective, fault.witness_read = bool(event.what.get("read")), bool(event.what.get("read"))
+        fault.witness, fault.values = str(event.what.get("witness") or ""), tuple(event.what.get("values") or ())
 
 
 def _stop(fault: Injected, event: Event) -> None:
@@ -180,6 +204,8 @@ def _opened(facts: Facts, event: Event) -> None:
 
 def _registered(facts: Facts, event: Event) -> None:
     facts.digests.append((event.seq, str(event.what["digest"])))
+    if "sha256" in event.what:
+        facts.plan_hashes.append(str(event.what["sha256"]).removeprefix("sha256:"))
 
 
 def _timeline(facts: Facts, event: Event) -> None:
@@ -197,11 +223,31 @@ def _step_ended(facts: Facts, event: Event) -> None:
 
 def _done(facts: Facts, event: Event) -> None:
     facts.responses.append((event.at, event.seq))
+    facts.mitigations.append((event.at, event.seq))
+
+
+def _called(facts: Facts, event: Event) -> None:
+    facts.mitigations.append((event.at, event.seq))
+
+
+def _delivered(facts: Facts, event: Event) -> None:
+    if event.what.get("expects") in ASKS:
+        facts.pages.append((event.at, event.seq))
+
+
+def _noted(facts: Facts, event: Event) -> None:
+    if event.who not in STAFF:
+        facts.noticed.append((event.at, event.seq))
+
+
+def _touched(facts: Facts, event: Event) -> None:
+    facts.touched.append((event.at, event.seq, str(event.what["kind"]), str(event.what.get("why") or "")))
 
 
 def _acknowledged(facts: Facts, event: Event) -> None:
     if event.who != CONDUCTOR or event.what.get("role"):
         facts.acknowledged.append((event.at, event.seq))
+        facts.noticed.append((event.at, event.seq))
 
 
 def _alarm(facts: Facts, event: Event) -> None:
@@ -220,11 +266,19 @@ def _clock(facts: Facts, _event: Event) -> None:
     facts.clock_steps += 1
 
 
-def _failed_read(facts: Facts, _event: Event) -> None:
+def _failed_read(facts: Facts, event: Event) -> None:
+    """A source that was asked and did not answer: what it would have said is unknown, not out of sight."""
     facts.failed_reads += 1
+    facts.look_ms = event.at
+    for signal in event.what.get("signals") or ():
+        facts.looks.setdefault(signal, []).append((event.at, event.at))
 
 
 def _sampled(facts: Facts, event: Event) -> None:
+    facts.look_ms = event.at
+    for signal, until in event.what.get("read_to_ms", {}).items():
+        facts.tells_looks = True
+        facts.looks.setdefault(signal, []).append((event.at, int(until)))
     for signal, points in event.what["values"].items():
         known = facts.series.setdefault(signal, {})
         for start, value in points:
@@ -243,6 +297,10 @@ _HANDLERS: dict[str, Handler] = {
     "step.started": _step_started,
     "step.ended": _step_ended,
     "task.step_done": _done,
+    "task.step_called": _called,
+    "prompt.delivered": _delivered,
+    "note": _noted,
+    "service.touched": _touched,
     "prompt.acknowledged": _acknowledged,
     "alarm.changed": _alarm,
     "rehearsal.disturbed": _disturbed,

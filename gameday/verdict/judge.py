@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gameday.model.tolerance import Tolerance
+from gameday.model.tolerance import TIME_METRICS, Tolerance
+from gameday.verdict.backlog import until_cleared
 from gameday.verdict.bounds import Interval, Method, measure
 from gameday.verdict.codes import Verdict, decide, ordered
-from gameday.verdict.states import Bucket, states
+from gameday.verdict.states import Bucket, BucketState, states
 from gameday.verdict.volume import count
 
 MEASURED = frozenset({"duration", "failed_transactions"})
 Judgement = dict[str, Any]
+Backlog = Sequence[float | None] | None
+
+
+def baseline_least(dt_ms: int) -> int:
+    """The shortest baseline that D2 accepts: max(600 s, 10 dt)."""
+    return max(600_000, 10 * dt_ms)
 
 
 def method_for(tolerance: Tolerance, dt_ms: int, clock_ms: int = 0, baseline_ms: int | None = None) -> Method:
@@ -25,7 +32,7 @@ def method_for(tolerance: Tolerance, dt_ms: int, clock_ms: int = 0, baseline_ms:
         disrupted=tolerance.disrupted,
         clock_ms=clock_ms,
         period_ms=tolerance.period,
-        baseline_ms=max(600_000, 10 * dt_ms) if baseline_ms is None else baseline_ms,
+        baseline_ms=baseline_least(dt_ms) if baseline_ms is None else baseline_ms,
         min_coverage=tolerance.min_coverage,
         max_gap_ms=gap if tolerance.max_gap is None else tolerance.max_gap,
     )
@@ -33,23 +40,43 @@ def method_for(tolerance: Tolerance, dt_ms: int, clock_ms: int = 0, baseline_ms:
 
 def unmeasured(tolerance: Tolerance) -> set[str]:
     """Codes for what this version cannot measure, so that it is never taken for a pass."""
-    codes = {"METRIC_NOT_MEASURED"} if tolerance.metric not in MEASURED or tolerance.calendar != "always" else set()
-    return codes | ({"BACKLOG_NOT_OBSERVED"} if tolerance.end == "backlog_cleared" else set())
+    return {"METRIC_NOT_MEASURED"} if tolerance.metric not in MEASURED or tolerance.calendar != "always" else set()
 
 
-def judge(tolerance: Tolerance, buckets: Sequence[Bucket], method: Method, given: Iterable[str] = ()) -> Judgement:
-    """The verdict on one tolerance with its interval. ``given`` are codes that the run's events raised."""
-    if "METRIC_NOT_MEASURED" in unmeasured(tolerance) or not buckets:
-        return _told(tolerance, Interval(0, None, frozenset({"METRIC_NOT_MEASURED"}), 0.0), given)
+def seen(
+    tolerance: Tolerance, buckets: Sequence[Bucket], baseline: int, backlog: Backlog = None
+) -> tuple[tuple[BucketState, ...], set[str]]:
+    """The state of each bucket, and BACKLOG_NOT_OBSERVED where the tolerance ends with a backlog that nobody read to
+    its end. ``baseline`` is how many buckets lie before the first fault."""
     found = states(buckets, tolerance.thresholds, tolerance.measure.basis)
+    if tolerance.end != "backlog_cleared":
+        return found, set()
+    if backlog is None:
+        return found, {"BACKLOG_NOT_OBSERVED"}
+    told, observed = until_cleared(found, backlog, baseline, tolerance.disrupted)
+    return told, set() if observed else {"BACKLOG_NOT_OBSERVED"}
+
+
+def judge(
+    tolerance: Tolerance,
+    buckets: Sequence[Bucket],
+    method: Method,
+    given: Iterable[str] = (),
+    backlog: Backlog = None,
+) -> Judgement:
+    """The verdict on one tolerance with its interval. ``given`` are codes that the run's events raised; ``backlog`` is
+    what waited in each bucket, where that was read."""
+    if unmeasured(tolerance) or not buckets:
+        return _told(tolerance, Interval(0, None, frozenset({"METRIC_NOT_MEASURED"}), 0.0), given)
+    found, codes = seen(tolerance, buckets, -(-method.baseline_ms // method.dt_ms), backlog)
     interval = measure(found, method) if tolerance.metric == "duration" else count(buckets, found, method)
-    return _told(tolerance, interval, {*given, *unmeasured(tolerance)})
+    return _told(tolerance, interval, {*given, *codes})
 
 
 def _told(tolerance: Tolerance, interval: Interval, given: Iterable[str]) -> Judgement:
     codes = ordered({*interval.codes, *given})
     verdict: Verdict = decide(interval.lo, interval.hi, tolerance.limit, tolerance.comparator, codes)
-    scale, unit = (1000, "_s") if tolerance.metric == "duration" else (1, "")
+    scale, unit = (1000, "_s") if tolerance.metric in TIME_METRICS else (1, "")
     lo, hi, limit = (_number(n, scale) for n in (interval.lo, interval.hi, tolerance.limit))
     return {
         "id": tolerance.id,

@@ -10,13 +10,14 @@ from gameday.errors import EXIT_CODES
 from gameday.journal.events import Event
 from gameday.model.tolerance import Tolerance
 from gameday.plan import Plan, PlannedStep
-from gameday.verdict.bounds import runs
-from gameday.verdict.clocks import response_clocks
+from gameday.verdict.advice import details, to_conclude
+from gameday.verdict.bounds import Method, runs
+from gameday.verdict.clocks import Impact, alarms, response_clocks
 from gameday.verdict.codes import worst
-from gameday.verdict.facts import Facts, Injected, gather
-from gameday.verdict.judge import MEASURED, Judgement, judge, method_for
+from gameday.verdict.facts import Facts, gather
+from gameday.verdict.faulted import fault_codes, told
+from gameday.verdict.judge import Judgement, baseline_least, judge, method_for, unmeasured
 from gameday.verdict.recovery import not_demonstrated
-from gameday.verdict.states import states
 from gameday.verdict.window import NOTHING, Evaluation, Series, evaluation
 
 
@@ -28,6 +29,8 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
     judged = [_judge_one(plan, t, facts, windows[t.id], given) for t in plan.tolerances]
     verdict = worst(j["verdict"] for j in judged)
     outcome = _outcome(plan, facts, verdict)
+    impact = _impact(plan, windows)
+    clocks, evidence = response_clocks(plan, facts, impact)
     return {
         "outcome": outcome,
         "exit_code": EXIT_CODES[outcome],
@@ -39,17 +42,20 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
         "plan_digest": plan.digest,
         "t_go": _time(facts.t_go),
         "t0": _time(facts.t0),
+        "impact": _impact_told(impact),
         "tolerances": judged,
-        "faults": [_fault(f) for f in facts.faults.values()],
+        "faults": [told(plan, f) for f in facts.faults.values()],
         "expectations": [_expectation(s, facts) for s in plan.steps if _is_expectation(s)],
-        "clocks": response_clocks(plan, facts, _impact(plan, windows)),
+        "clocks": clocks,
+        "clocks_evidence": evidence,
+        "alarms": alarms(plan, facts),
         "data": _data(facts, windows),
     }
 
 
 def run_codes(plan: Plan, facts: Facts) -> set[str]:
     """Validity codes that hold for every tolerance of the run."""
-    codes = {code for s in plan.steps if s.kind == "fault" for code in _fault_codes(facts.faults.get(s.id))}
+    codes = {code for s in plan.steps if s.kind == "fault" for code in fault_codes(facts.faults.get(s.id))}
     if plan.method == "live" and not facts.faults and any(s.kind == "fault" for s in plan.steps):
         codes.add("FAULT_NOT_EFFECTIVE")
     if facts.stopped_by is not None or facts.ended_status != "completed":
@@ -61,16 +67,10 @@ def run_codes(plan: Plan, facts: Facts) -> set[str]:
     return codes | ({"METRIC_NOT_MEASURED"} if plan.method == "tabletop" else set())
 
 
-def _fault_codes(fault: Injected | None) -> set[str]:
-    if fault is None or fault.t0_ms is not None:
-        return set()
-    return {"FAULT_NOT_EFFECTIVE"} if fault.not_effective else {"FAULT_NOT_WITNESSED"}
-
-
 def _preregistered(plan: Plan, facts: Facts) -> bool:
     first = facts.first_effect
     before = any(digest == plan.digest for seq, digest in facts.digests if first is None or seq < first)
-    return before and all(digest == plan.digest for _, digest in facts.digests)
+    return before and all(digest == plan.digest for _, digest in facts.digests) and len(set(facts.plan_hashes)) < 2
 
 
 def _outcome(plan: Plan, facts: Facts, verdict: str) -> str:
@@ -89,45 +89,89 @@ def _by_authority(judged: Sequence[Judgement]) -> dict[str, str]:
 
 
 def _window(plan: Plan, tolerance: Tolerance, facts: Facts, series: Series) -> Evaluation:
-    measurable = tolerance.metric in MEASURED and tolerance.calendar == "always" and plan.method == "live"
-    return evaluation(plan, tolerance, facts, series) if measurable else NOTHING
+    if unmeasured(tolerance) or plan.method != "live":
+        return NOTHING
+    return evaluation(plan, tolerance, facts, series)
 
 
 def _judge_one(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluation, given: set[str]) -> Judgement:
     dt = window.dt_ms or 60_000
     method = method_for(tolerance, dt, facts.lag_ms, window.baseline * dt)
-    codes = set(given)
-    if window.buckets:
-        found = states(window.buckets, tolerance.thresholds, tolerance.measure.basis)
-        codes |= set() if window.baseline else {"BASELINE_NOT_CLEAN"}
-        codes |= {"RECOVERY_NOT_DEMONSTRATED"} if not_demonstrated(plan, facts, window, found, method) else set()
-    told = judge(tolerance, window.buckets, method, codes)
-    return {**told, "resolution_s": window.dt_ms / 1000, "evidence": _evidence(tolerance, facts, window)}
+    codes = given | _window_codes(plan, tolerance, facts, window, method)
+    judged = judge(tolerance, window.buckets, method, codes, window.backlog)
+    why = details(plan, tolerance, facts, window, judged["codes"])
+    return {
+        **judged,
+        "details": why,
+        "to_conclude": to_conclude(tolerance, method, judged, why),
+        "resolution_s": window.dt_ms / 1000,
+        "evidence": _evidence(tolerance, facts, window),
+    }
+
+
+def _window_codes(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluation, method: Method) -> set[str]:
+    codes = {"CONFOUNDED"} if any(not window.buckets or window.holds(at) for at, *_ in facts.touched) else set()
+    if not window.buckets:
+        return codes
+    if window.baseline * window.dt_ms < baseline_least(window.dt_ms):
+        codes.add("BASELINE_NOT_CLEAN")
+    if not_demonstrated(plan, facts, window, window.states(tolerance), method):
+        codes.add("RECOVERY_NOT_DEMONSTRATED")
+    return codes
 
 
 def _evidence(tolerance: Tolerance, facts: Facts, window: Evaluation) -> list[str]:
     kinds = ("fault.effective", "fault.not_effective", "fault.stop_requested", "fault.ended", "fault.gone")
     seen = sorted(f.seqs[k] for f in facts.faults.values() for k in kinds if k in f.seqs)
-    told = [f"event:{seq}" for seq in seen]
+    events = [f"event:{seq}" for seq in seen]
     if not window.buckets:
-        return told
-    found = states(window.buckets, tolerance.thresholds, tolerance.measure.basis)
+        return events
+    found = window.states(tolerance)
     bad = [i for i, s in enumerate(found) if s == "unknown" or s in tolerance.disrupted]
     edges = [window.buckets[i].start_ms for i in sorted({*bad[:1], *bad[-1:]})] or [window.buckets[0].start_ms]
-    return [*(f"signal:{tolerance.measure.failures}@{iso(t)}" for t in edges), *told]
+    return [*(f"signal:{tolerance.measure.failures}@{iso(t)}" for t in edges), *events]
 
 
-def _impact(plan: Plan, windows: dict[str, Evaluation]) -> tuple[int, int, int] | None:
-    """First and last disrupted instant over all tolerances, and the resolution there."""
-    found = []
-    for tolerance in plan.tolerances:
-        window = windows[tolerance.id]
-        known = states(window.buckets, tolerance.thresholds, tolerance.measure.basis)
-        marks = [i for i, s in enumerate(known) if s in tolerance.disrupted and i >= window.baseline]
-        if marks:
-            first, last = window.buckets[marks[0]].start_ms, window.buckets[marks[-1]].start_ms + window.dt_ms
-            found.append((first, last, window.dt_ms))
-    return (min(f[0] for f in found), max(f[1] for f in found), max(f[2] for f in found)) if found else None
+def _impact(plan: Plan, windows: dict[str, Evaluation]) -> Impact | None:
+    """First and last disrupted instant over all tolerances, and when the service had been steady for its hold."""
+    found = [i for t in plan.tolerances if (i := _impact_of(t, windows[t.id])) is not None]
+    if not found:
+        return None
+    first, last = min(found, key=lambda i: i.first_ms), max(found, key=lambda i: i.last_ms)
+    steady = [i.steady_ms for i in found]
+    return Impact(
+        first.first_ms,
+        last.last_ms,
+        max(i.dt_ms for i in found),
+        None if None in steady else max(s for s in steady if s is not None),
+        (first.evidence[0], last.evidence[1]),
+    )
+
+
+def _impact_of(tolerance: Tolerance, window: Evaluation) -> Impact | None:
+    known = window.states(tolerance)
+    marks = [i for i, s in enumerate(known) if s in tolerance.disrupted and i >= window.baseline]
+    if not marks:
+        return None
+    first, last = (window.buckets[i].start_ms for i in (marks[0], marks[-1]))
+    hold = -(-tolerance.hold // window.dt_ms)
+    after = known[marks[-1] + 1 : marks[-1] + 1 + hold]
+    steady = last + (1 + hold) * window.dt_ms if len(after) == hold and "unknown" not in after else None
+    signal = tolerance.measure.failures
+    evidence = (f"signal:{signal}@{iso(first)}", f"signal:{signal}@{iso(last)}")
+    return Impact(first, last + window.dt_ms, window.dt_ms, steady, evidence)
+
+
+def _impact_told(impact: Impact | None) -> dict[str, Any] | None:
+    if impact is None:
+        return None
+    return {
+        "first": iso(impact.first_ms),
+        "ended": iso(impact.last_ms),
+        "steady": _time(impact.steady_ms),
+        "resolution_s": impact.dt_ms / 1000,
+        "evidence": list(impact.evidence),
+    }
 
 
 def _is_expectation(step: PlannedStep) -> bool:
@@ -144,20 +188,6 @@ def _expectation(step: PlannedStep, facts: Facts) -> dict[str, Any]:
         "within_s": _seconds(step.within_ms),
         "why": ended.why if ended else None,
         "evidence": [f"event:{ended.seq}"] if ended else [],
-    }
-
-
-def _fault(fault: Injected) -> dict[str, Any]:
-    return {
-        "step": fault.step,
-        "requested": _time(fault.requested_ms),
-        "effective": _time(fault.t0_ms),
-        "effective_witness": fault.witness,
-        "ended": _time(fault.ended_ms),
-        "gone": _time(fault.gone_ms),
-        "gone_witness": fault.gone_witness,
-        "seen_gone": not fault.unseen,
-        "evidence": [f"event:{seq}" for seq in sorted(fault.seqs.values())],
     }
 
 

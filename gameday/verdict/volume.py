@@ -22,7 +22,9 @@ def expected_attempts(baseline: Sequence[Bucket]) -> float | None:
 def count(buckets: Sequence[Bucket], states: Sequence[BucketState], method: Method) -> Interval:
     """``lo`` failures seen in certain episodes; ``hi`` all failures seen, what was suppressed, all that is unknown.
 
-    Unbounded while recovery is not confirmed, and when no baseline says how many attempts an unknown bucket may hold.
+    Unbounded while recovery is not confirmed, when no baseline says what demand was to be expected, and when the
+    attempts of some bucket are unknown: retries surge in an outage, and nothing else that was read bounds them
+    (decision 4).
     """
     lower, upper = lower_flags(states, method), upper_flags(states, method)
     codes, coverage = coverage_codes(states, method)
@@ -30,7 +32,8 @@ def count(buckets: Sequence[Bucket], states: Sequence[BucketState], method: Meth
     lo = sum(buckets[i].failures or 0 for start, end in episodes(lower, method) for i in range(start, end))
     expected = expected_attempts(buckets[: -(-method.baseline_ms // method.dt_ms)])
     hi: float | None = None
-    if "RECOVERY_NOT_CONFIRMED" not in codes and (expected is not None or not any(upper)):
+    counted = all(b.attempts is not None for b in buckets)
+    if "RECOVERY_NOT_CONFIRMED" not in codes and counted and (expected is not None or not any(upper)):
         inside = {i for start, end in episodes(upper, method) for i in range(start, end)}
         worst = (_worst(b, s, i in inside, expected or 0) for i, (b, s) in enumerate(zip(buckets, states, strict=True)))
         hi = max(lo, sum(worst))

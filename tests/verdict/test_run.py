@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameday.journal.events import Draft
+from gameday.errors import DamagedRun
+from gameday.journal.events import Draft, Event
 
 sys.path.append(str(Path(__file__).parent))
 from a_run import GO, MINUTE, plan, script, tolerance  # noqa: E402  # a module beside the tests, not a test
@@ -19,6 +21,14 @@ from gameday.verdict.facts import gather  # noqa: E402
 from gameday.verdict.run import judge_run  # noqa: E402
 
 CLEAN = "U" * 10 + "D" * 22 + "U" * 50
+
+
+def reading_to(events: list[Event], until: int, *signals: str) -> list[Event]:
+    """The same events, where each look tells up to when it asked."""
+    told = {name: until for name in signals or ("attempts", "failures")}
+    return [
+        replace(e, what={**e.what, "read_to_ms": told}) if e.type == "signals.sampled" else e for e in events
+    ]
 
 
 def only(found: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +153,8 @@ def test_disturbed_buckets_are_unknown_and_lag_widens_the_interval() -> None:
 
 
 def test_what_the_last_look_had_not_asked_for_is_not_a_gap_but_silence_is() -> None:
-    assert judge_run(plan(), script(CLEAN + "--"))["outcome"] == "within"
+    asked = reading_to(script(CLEAN + "--"), GO + 72 * MINUTE)
+    assert judge_run(plan(), asked)["outcome"] == "within"
     silent = only(judge_run(plan(), script(CLEAN[:-20] + "-" * 20)))
     assert silent["verdict"] == "inconclusive" and "RECOVERY_NOT_CONFIRMED" in silent["codes"]
 
@@ -199,3 +210,152 @@ def test_hiding_a_datapoint_never_makes_a_pass(shape: str, data: st.DataObject) 
 def test_types_that_are_not_known_change_nothing() -> None:
     events = script(CLEAN, (3, Draft("something.new", {"a": 1})))
     assert gather(events).t0 == GO and judge_run(plan(), events)["outcome"] == "within"
+
+
+def test_a_baseline_shorter_than_d2_asks_is_not_clean_however_it_was_planned() -> None:
+    short = plan(baseline_ms=2 * MINUTE)
+    events = script("-" * 8 + CLEAN[8:])
+    judged = only(judge_run(short, events))
+    assert (judged["verdict"], judged["codes"]) == ("inconclusive", ["BASELINE_NOT_CLEAN"])
+    assert judged["details"]["BASELINE_NOT_CLEAN"] == (
+        "It was shorter than D2 asks: 2m were read before the first fault, 10m are needed."
+    )
+
+
+def test_what_was_read_before_a_short_planned_baseline_counts_as_baseline() -> None:
+    found = judge_run(plan(baseline_ms=2 * MINUTE), script(CLEAN))
+    assert (found["outcome"], found["data"]["windows"]["outage"]["baseline_buckets"]) == ("within", 10)
+    hole = judge_run(plan(baseline_ms=2 * MINUTE), script("UUUU?" + CLEAN[5:]))
+    assert only(hole)["codes"] == ["BASELINE_NOT_CLEAN"]
+
+
+def test_what_was_asked_for_and_is_absent_is_unknown() -> None:
+    quiet = CLEAN[:-2] + "--"
+    assert only(judge_run(plan(), reading_to(script(quiet), GO + 72 * MINUTE)))["codes"] == ["RECOVERY_NOT_CONFIRMED"]
+    assert only(judge_run(plan(), reading_to(script(quiet), GO + 70 * MINUTE)))["codes"] == []
+
+
+def test_what_one_of_two_signals_was_never_asked_for_lies_outside_the_window() -> None:
+    both = reading_to(script(CLEAN), GO + 72 * MINUTE)
+    short = [replace(e, what={**e.what, "read_to_ms": {"attempts": GO + 72 * MINUTE, "failures": GO + 60 * MINUTE}})
+             if e.type == "signals.sampled" else e for e in both]  # fmt: skip
+    assert judge_run(plan(), short)["data"]["windows"]["outage"]["buckets"] == 70
+
+
+def test_a_source_that_failed_at_the_last_look_leaves_unknown_not_nothing() -> None:
+    events = reading_to(script(CLEAN[:-6] + "-" * 6), GO + 66 * MINUTE)
+    failed = Draft("observer.failed", {"source": "cloudwatch", "error": "x", "signals": ["attempts", "failures"]})
+    event = replace(events[-1], type=failed.type, what=failed.what)
+    assert only(judge_run(plan(), events))["codes"] == []
+    assert only(judge_run(plan(), [*events[:-1], event, events[-1]]))["codes"][0] == "RECOVERY_NOT_CONFIRMED"
+
+
+def test_a_bucket_that_had_not_settled_at_the_last_look_is_not_yet_unknown() -> None:
+    signals = tuple({**s.model_dump(), "settles_ms": 2 * MINUTE} for s in plan().signals)
+    events = reading_to(script(CLEAN[:-2] + "--"), GO + 72 * MINUTE)
+    assert judge_run(plan(signals=signals), events)["outcome"] == "within"
+
+
+def test_an_old_journal_shows_its_last_look_by_what_it_read() -> None:
+    """Without ``read_to_ms`` two buckets after the last look may pass for unasked, and no more."""
+    later = [replace(e, at=e.at + 2 * MINUTE) if e.type == "run.ended" else e for e in script(CLEAN)]
+    assert judge_run(plan(), later)["outcome"] == "within"
+    dead = [replace(e, at=e.at + 9 * MINUTE) if e.type == "run.ended" else e for e in script(CLEAN)]
+    assert only(judge_run(plan(), dead))["codes"] == ["RECOVERY_NOT_CONFIRMED", "COVERAGE_LOW", "GAP_TOO_LONG"]
+
+
+@pytest.mark.parametrize(("minute", "raised"), [(-9, True), (5, True), (71, True), (75, False)])
+def test_something_else_that_touched_the_service_in_the_window_confounds_it(minute: int, raised: bool) -> None:
+    touched = Draft("service.touched", {"kind": "deployment", "why": "release 41"})
+    events = reading_to(script(CLEAN, (minute, touched)), GO + 72 * MINUTE)
+    events = [replace(e, at=GO + 72 * MINUTE) if e.type == "signals.sampled" else e for e in events]
+    judged = only(judge_run(plan(), events))
+    assert judged["codes"] == (["CONFOUNDED"] if raised else [])
+    assert not raised or "deployment at " in judged["details"]["CONFOUNDED"]
+
+
+def test_two_plans_registered_for_one_run_are_no_preregistration() -> None:
+    registered = [Draft("plan.registered", {"digest": "sha256:aa", "sha256": s}) for s in ("b" * 64, "c" * 64)]
+    events = script(CLEAN, (-9, registered[0]), (-8, registered[1]))
+    assert only(judge_run(plan(), events))["codes"] == ["NOT_PREREGISTERED"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "told"),
+    [
+        ("U" * 10 + "D" * 29 + "U" * 43, {}, "every 30s instead of every 1m"),
+        ("U" * 10 + "D" * 30 + "U" * 42, {}, "No finer period helps"),
+        ("U" * 10 + "D" * 22 + "U" * 2, {}, "0s of 5m were seen steady"),
+        ("UU?UUUUUUU" + CLEAN[10:], {}, "the first at 2023-11-14T22:06:00"),
+    ],
+)
+def test_an_inconclusive_verdict_says_the_cheapest_change(shape: str, changes: dict[str, Any], told: str) -> None:
+    if told.startswith("0s"):
+        shape += "?"
+    judged = only(judge_run(plan(tolerance(**changes)), script(shape)))
+    assert judged["verdict"] == "inconclusive" and told in judged["to_conclude"]
+
+
+def test_a_verdict_that_is_conclusive_needs_no_change() -> None:
+    assert only(judge_run(plan(), script(CLEAN)))["to_conclude"] is None
+
+
+def test_a_fault_without_effect_names_its_witness_and_what_it_read() -> None:
+    read = {"step": "stop", "witness": "failures at least 1", "read": True, "values": [0.0, None, 0.0]}
+    found = judge_run(plan(), script("U" * 80, (2, Draft("fault.not_effective", read)), without=("fault.effective",)))
+    (fault,) = found["faults"]
+    assert (found["outcome"], fault["result"]) == ("not tested", "not effective")
+    assert fault["expected"] == "failures at least 1"
+    assert fault["read"] == [0.0, None, 0.0]
+    assert "It was read 2 times and showed 0 each time (1 more could not be read)" in fault["says"]
+    assert fault["says"] in only(found)["to_conclude"]
+
+
+def test_every_clock_names_what_shows_it_and_people_are_apart_from_machines() -> None:
+    page = {"prompt": "p", "step": "ack", "to": "on-call", "says": "x", "via": "console", "expects": "acknowledge"}
+    called = Draft("task.step_called", {"step": "f", "number": 1, "ok": True, "said": ""})
+    story = (
+        (1, Draft("note", {"text": "it begins"}, "facilitator")),
+        (2, Draft("alarm.changed", {"signal": "5xx", "state": "ALARM", "since_ms": GO + 2 * MINUTE})),
+        (3, Draft("prompt.delivered", page)),
+        (4, Draft("note", {"text": "customers call"}, "on-call")),
+        (5, Draft("prompt.acknowledged", {"prompt": "p", "step": "ack", "role": "on-call"}, "on-call")),
+        (6, called),
+        (8, Draft("task.step_done", {"step": "f", "number": 1})),
+    )
+    found = judge_run(plan(), script(CLEAN, *story))
+    clocks = {name: hi for name, (_, hi) in found["clocks"].items()}
+    told = {name: clocks[name] for name in (
+        "detected_by_machine_s", "page_delivered_s", "detected_by_people_s", "acknowledged_by_people_s",
+        "mitigation_began_s", "first_response_step_s", "steady_verified_s",
+    )}  # fmt: skip
+    assert list(told.values()) == [120, 180, 240, 300, 360, 480, (22 + 5 + 1) * 60]
+    assert set(found["clocks"]) == set(found["clocks_evidence"]) and all(found["clocks_evidence"].values())
+    evidence = found["clocks_evidence"]["detected_by_machine_s"]
+    assert found["alarms"] == [{"alarm": "5xx", "expected": False, "result": "unexpected", "evidence": evidence}]
+
+
+def test_an_alarm_that_was_expected_and_kept_silent_is_told() -> None:
+    step = {"id": "alarm", "kind": "expect", "title": "Alarm", "within_ms": MINUTE, "expect": {"alarm": "5xx"}}
+    watched = plan(steps=(*(s.model_dump() for s in plan().steps), step))
+    (silent,) = judge_run(watched, script(CLEAN))["alarms"]
+    assert (silent["alarm"], silent["expected"], silent["result"], silent["evidence"]) == ("5xx", True, "silent", [])
+    alarm = Draft("alarm.changed", {"signal": "5xx", "state": "ALARM", "since_ms": GO + 2 * MINUTE})
+    assert judge_run(watched, script(CLEAN, (2, alarm)))["alarms"][0]["result"] == "fired"
+
+
+def test_an_event_that_lacks_what_its_type_must_hold_is_damage() -> None:
+    with pytest.raises(DamagedRun, match="EVENT_MALFORMED"):
+        judge_run(plan(), script(CLEAN, (3, Draft("alarm.changed", {"signal": "5xx"}))))
+
+
+@given(st.text("UD?", min_size=5, max_size=40), st.sampled_from(["duration", "failed_transactions"]), st.data())
+def test_hiding_a_datapoint_of_a_run_never_narrows_the_interval(shape: str, metric: str, data: st.DataObject) -> None:
+    made = plan(tolerance() if metric == "duration" else tolerance(metric=metric, limit=500), baseline_ms=5 * MINUTE)
+    whole = "U" * 10 + shape + "U" * 8
+    where = data.draw(st.integers(0, len(whole) - 1))
+    hidden = whole[:where] + "?" + whole[where + 1 :]
+    shown, less = (only(judge_run(made, script(s))) for s in (whole, hidden))
+    lo, hi = ("m_lo_s", "m_hi_s") if metric == "duration" else ("m_lo", "m_hi")
+    assert less[lo] <= shown[lo]
+    assert less[hi] is None or (shown[hi] is not None and less[hi] >= shown[hi])

@@ -54,10 +54,18 @@ def test_two_authorities_are_judged_apart() -> None:
     assert judge_series(raw, "x.csv", tolerance(limit="4h", authority="pra"))["verdict"] == "within"
 
 
-def test_unknown_buckets_may_all_have_failed() -> None:
+def test_a_bucket_whose_failures_are_unknown_may_have_failed_whole() -> None:
+    count = tolerance(metric="failed_transactions", limit=5000)
+    raw = csv_of("U" * 40).replace(b"1700001240,100,0", b"1700001240,700,")
+    found = judge_series(raw, "x.csv", count)
+    assert (found["m_lo"], found["m_hi"], found["verdict"]) == (0, 700, "within")
+
+
+def test_nothing_bounds_a_bucket_whose_attempts_are_unknown() -> None:
+    """Decision 4: retries surge in an outage."""
     count = tolerance(metric="failed_transactions", limit=5000)
     found = judge_series(csv_of("U" * 20 + "?" + "U" * 20), "x.csv", count)
-    assert (found["m_lo"], found["m_hi"], found["verdict"]) == (0, 100, "within")
+    assert (found["m_lo"], found["m_hi"], found["verdict"], found["codes"]) == (0, None, "inconclusive", [])
 
 
 def test_a_metric_that_is_not_measured_is_inconclusive() -> None:
