@@ -41,8 +41,8 @@ def names_in_checkout() -> set[str]:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the sdist, made without leaving anything in the checkout."""
     folder, before = tmp_path_factory.mktemp("dist"), names_in_checkout()
-    build = [sys.executable, "-m", "build", "--wheel", "--sdist", "--no-isolation", "--outdir", folder, ROOT]
-    run(*build, cwd=folder)
+    both = ("--wheel", "--sdist", "--no-isolation", "--outdir")
+    run(sys.executable, "-m", "build", *both, folder, ROOT, cwd=folder)
     assert names_in_checkout() == before
     return folder
 
@@ -61,8 +61,8 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = built.glob("*.whl")
     venv.create(elsewhere / "venv", with_pip=False, symlinks=True)
     python = elsewhere / "venv" / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
-    run(*pip, cwd=elsewhere)
+    alone = ("install", "-q", "--no-deps", "--no-index")
+    run(sys.executable, "-m", "pip", "--python", python, *alone, wheel, cwd=elsewhere)
     (packages,) = (elsewhere / "venv" / "lib").glob("python*/site-packages")
     borrowed = [p for p in map(Path, sys.path) if p.name in ("site-packages", "dist-packages")]
     (packages / "dependencies.pth").write_text("".join(f"{path}\n" for path in borrowed))

@@ -47,7 +47,7 @@ def init(folder: Path, empty: bool) -> None:
     except OSError as error:
         path = Path(str(error.filename or folder))
         write = "a DIR where files and folders can be made; nothing that was there has been changed"
-        raise could_not_start("CANNOT_WRITE", str(error.strerror), write, path) from error
+        raise could_not_start("CANNOT_WRITE", f"this cannot be made ({error.strerror})", write, path) from error
     click.echo(f"{made} file(s) written in {folder}")
     for path in kept:
         click.echo(f"kept as it was: {path}")

@@ -63,7 +63,7 @@ def test_whatever_the_unknown_buckets_were_the_length_lies_in_the_interval(
     series: list[Any], mode: str, data: st.DataObject
 ) -> None:
     method = a_method(mode)
-    truth = [data.draw(st.sampled_from(["up", "down"])) if s == "unknown" else s for s in series]
+    truth: list[BucketState] = [data.draw(st.sampled_from(["up", "down"])) if s == "unknown" else s for s in series]
     really, found = length(lower_flags(truth, method), method), measure(series, method)
     assert found.lo <= really and (found.hi is None or really <= found.hi)
 

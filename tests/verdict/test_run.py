@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday.journal.events import Draft
-
-sys.path.append(str(Path(__file__).parent))
-from a_run import GO, MINUTE, plan, script, tolerance  # noqa: E402  # a module beside the tests, not a test
-
-from gameday.verdict.facts import gather  # noqa: E402
-from gameday.verdict.run import judge_run  # noqa: E402
+from gameday.verdict.facts import gather
+from gameday.verdict.run import judge_run
+from tests.verdict.a_run import GO, MINUTE, plan, script, tolerance
 
 CLEAN = "U" * 10 + "D" * 22 + "U" * 50
 
