@@ -1,22 +1,69 @@
+# Each target sets up what it needs in $(VENV), pinned by constraints.txt; a fresh machine needs Python 3.11 and make.
 VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+DEMO = .gameday-demo
+SCENARIO = payment-functions-stop
 PY = $(VENV)/bin/python
+INSTALL = $(PY) -m pip install -q -c constraints.txt
+CODE = gameday tests benchmarks docs hatch_build.py
 
-.PHONY: check test format judge
-$(VENV)/ready: pyproject.toml
-	python3 -m venv $(VENV)
-	$(PY) -m pip install -q -e ".[dev]"
-	touch $@
+.PHONY: run test check format bench docs build nightly test-aws judge constraints clean
 
-check: $(VENV)/ready
-	$(PY) -m ruff check gameday tests
-	$(PY) -m mypy
-	$(VENV)/bin/lint-imports
+run: $(VENV)/run.ready  ## a real game day on the embedded rehearsal, and its report
+	@rm -rf $(DEMO)
+	@$(VENV)/bin/gameday init $(DEMO)
+	@(cd $(DEMO) && $(abspath $(VENV))/bin/gameday run $(SCENARIO) --unattended); code=$$?; \
+	for report in $(DEMO)/.gameday/runs/*/report.md; do echo; echo "$$report"; echo; cat "$$report" || code=1; done; \
+	exit $$code
 
-format: $(VENV)/ready
-	$(PY) -m ruff format gameday tests
-
-test: $(VENV)/ready
+test: $(VENV)/ready  ## install what tests need, and run them
 	$(PY) -m pytest -q
 
-judge: $(VENV)/ready
+check: $(VENV)/ready  ## lint, format, types, layers
+	$(PY) -m ruff check $(CODE)
+	$(PY) -m ruff format --check $(CODE)
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-cache
+
+format: $(VENV)/ready
+	$(PY) -m ruff check --fix $(CODE)
+	$(PY) -m ruff format $(CODE)
+
+bench: $(VENV)/ready  ## how fast the command starts, beside `chaos`
+	$(PY) benchmarks/help.py --table
+
+docs: $(VENV)/ready  ## write docs/reference/*.md again, from the code
+	$(PY) docs/generate.py
+
+build: $(VENV)/ready  ## dist/: wheel and sdist
+	$(PY) -m build --no-isolation --outdir dist
+
+nightly: $(VENV)/ready  ## what is too long for each change
+	$(PY) -m pytest -q -m nightly
+
+test-aws: $(VENV)/ready  ## opt in: calls the account that AWS_PROFILE names
+	@test -n "$(AWS_PROFILE)" || { echo "name the account to call: make test-aws AWS_PROFILE=..." >&2; exit 2; }
+	AWS_PROFILE=$(AWS_PROFILE) $(PY) -m pytest -q -m aws
+
+judge: $(VENV)/run.ready  ## judge the example incident in tests/data/judge
 	$(VENV)/bin/gameday judge tests/data/judge/within.csv --tolerance tests/data/judge/tolerance.yaml
+
+constraints:  ## resolve everything anew, and pin it
+	.ci/venv $(PYTHON) $(VENV)-constraints
+	$(VENV)-constraints/bin/python -m pip install -q ".[all,dev]"
+	$(VENV)-constraints/bin/python -m pip freeze --exclude gameday | grep == | LC_ALL=C sort -f > constraints.txt
+	rm -rf $(VENV)-constraints
+
+clean:
+	rm -rf $(VENV) $(VENV)-constraints $(DEMO) dist
+
+$(VENV)/bin/python:
+	.ci/venv $(PYTHON) $(VENV)
+
+$(VENV)/run.ready: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(INSTALL) -e ".[rehearsal]"
+	@touch $@
+
+$(VENV)/ready: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(INSTALL) -e ".[all,dev]"
+	@touch $@ $(VENV)/run.ready

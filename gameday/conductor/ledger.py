@@ -55,7 +55,7 @@ def outstanding(path: Path) -> Outstanding:
     try:
         raw = _read(path)
     except OSError as error:
-        return Outstanding([], [_damage(path, 1, f"the ledger cannot be read ({error})")])
+        return Outstanding([], [_damage(path, 1, f"it cannot be read ({error})")])
     for number, record, sound in _records(raw):
         if record is not None and (sound or record.get("op") != "gone"):
             sound = fold.take(record) and sound
@@ -66,7 +66,7 @@ def outstanding(path: Path) -> Outstanding:
 
 
 def _damage(path: Path, line: int, what: str) -> Problem:
-    return Problem("LEDGER_DAMAGED", what, _WRITE, Place(str(path), line))
+    return Problem("LEDGER_DAMAGED", f"the undo ledger is damaged: {what}", _WRITE, Place(str(path), line))
 
 
 class _Fold:

@@ -51,7 +51,7 @@ class Daemon:
         self.engine = FisEngine(self.clock, alarm_state=self.cloudwatch.alarms.state_of, seed=os.getpid())
         self.app = AwsApp(self.clock, self.engine, self.cloudwatch)
         self.server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=Quiet)
-        self.server.daemon_threads = True  # type: ignore[attr-defined]
+        self.server.daemon_threads = True  # type: ignore[attr-defined]  # typed as BaseServer; it is a threaded one
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.engine.find = finder(self.endpoint)
         self.runner: Any = None
@@ -128,7 +128,7 @@ class Daemon:
         from moto.backends import get_backend
 
         with suppress(Exception):  # a service that cannot be imported is refused when it is called
-            get_backend(service)  # type: ignore[call-overload]
+            get_backend(service)  # type: ignore[call-overload]  # moto types each name apart
 
     def _start_workload(self) -> None:
         if self.options.no_workload:

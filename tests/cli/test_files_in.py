@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gameday.cli import init as init_module
 from gameday.cli.init import init
 from gameday.cli.library import library
 from gameday.cli.lint import lint
 from gameday.errors import GamedayError
+from gameday.library import built_in
 
 WORKSPACE = Path(__file__).parents[1] / "data" / "workspace"
 
@@ -30,7 +30,7 @@ def test_init_makes_a_workspace_that_lints(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_commented_example_of_gameday_yaml_is_valid(tmp_path: Path) -> None:
-    head, _, example = init_module.WORKSPACE.partition("#\n# environments")
+    head, _, example = (built_in() / "gameday.yaml").read_text().partition("#\n# environments")
     path = tmp_path / "gameday.yaml"
     path.write_text(head + ("# environments" + example).replace("\n# ", "\n").removeprefix("# "))
     found = call(lint, str(path))
@@ -46,15 +46,35 @@ def test_init_overwrites_nothing_and_a_second_time_changes_nothing(tmp_path: Pat
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
-def test_init_copies_what_ships_each_file_naming_its_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shipped = Path(shutil.copytree(WORKSPACE, tmp_path / "shipped"))
-    (shipped / "scenarios" / "pay").rename(shipped / "scenarios" / "open-banking")
-    monkeypatch.setattr("gameday.library.built_in", lambda: shipped)
+def test_init_copies_what_ships_byte_for_byte(tmp_path: Path) -> None:
     call(init, str(tmp_path / "w"))
-    copied = tmp_path / "w" / "scenarios" / "open-banking" / "stop.yaml"
-    assert copied.read_text().startswith("# yaml-language-server: $schema=../../.gameday/schema/scenario.json\nkind: ")
-    assert (tmp_path / "w" / "runbooks" / "failover.md").read_bytes().startswith(b"---\n")
-    assert call(lint, "--library", str(tmp_path / "w")).exit_code == 0
+    copied = [p for p in (tmp_path / "w" / "scenarios").rglob("*") if p.is_file()]
+    assert len(copied) >= 4
+    for path in copied:
+        assert path.read_bytes() == (built_in() / path.relative_to(tmp_path / "w")).read_bytes()
+
+
+def test_init_names_what_it_kept_and_what_comes_next(tmp_path: Path) -> None:
+    (tmp_path / "gameday.yaml").write_text("mine\n")
+    said = call(init, str(tmp_path)).output
+    assert f"kept as it was: {tmp_path / 'gameday.yaml'}\n" in said
+    assert said.index(f"  cd {tmp_path}\n") < said.index("  gameday lint\n")
+
+
+def test_an_empty_workspace_has_folders_and_no_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call(init, "--empty", str(tmp_path)).exit_code == 0
+    folders = ("scenarios", "runbooks", "observers", "reports")
+    assert [p for name in folders for p in (tmp_path / name).rglob("*") if p.is_file()] == []
+    assert ".gameday/" in (tmp_path / ".gitignore").read_text()
+    monkeypatch.chdir(tmp_path)
+    assert call(lint).exit_code == 0
+
+
+def test_init_where_a_file_is_in_the_way_of_a_folder_says_so(tmp_path: Path) -> None:
+    (tmp_path / "scenarios").write_text("a file")
+    found = call(init, str(tmp_path))
+    assert isinstance(found.exception, GamedayError) and "CANNOT_WRITE" in str(found.exception)
+    assert str(tmp_path / "scenarios") in str(found.exception)
 
 
 def test_lint_of_a_workspace_gives_places_and_exit_5(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,5 +115,5 @@ def test_a_damaged_line_is_named_while_all_that_can_be_read_is_undone(tmp_path: 
         said.clear()
         assert not undo_all(Ledger(ledger.path), faults, VirtualClock(), said.append, 0)
         assert [d.type for d in said if d.type != "undo.done"] == ["undo.started", "undo.failed"]
-        assert "LEDGER_DAMAGED: line 2" in said[-1].what["error"]
+        assert "LEDGER_DAMAGED: the undo ledger is damaged: line 2" in said[-1].what["error"]
     assert fault.stopped == ["c", "a"]

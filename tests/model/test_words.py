@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from gameday.clock import VirtualClock, from_iso, iso
 from gameday.journal.events import Event
-from gameday.model.scenario import Condition, Scenario
+from gameday.model.scenario import Condition, FaultStep, Scenario
 from gameday.model.tolerance import Tolerance
 from gameday.model.types import parse_duration, parse_percent, write_duration
 
@@ -64,6 +64,7 @@ def test_the_ten_line_scenario_is_valid_and_a_step_of_no_kind_is_not() -> None:
     facts = {"kind": "scenario", "id": "x", "service": "y", "hypothesis": "h"}
     fault = {"fault": "fis", "action": "aws:lambda:invocation-error", "targets": ("f",), "for": "5m"}
     step = Scenario.model_validate({**facts, "timeline": (fault,)}).timeline[0]
+    assert isinstance(step, FaultStep)
     assert step.settings == {"action": "aws:lambda:invocation-error", "targets": ("f",)}
     with pytest.raises(ValidationError, match="a step is one of: fault"):
         Scenario.model_validate({**facts, "timeline": ({"foo": 1},)})

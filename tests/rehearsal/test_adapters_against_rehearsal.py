@@ -71,7 +71,8 @@ def test_a_conductor_killed_after_any_note_leaves_nothing_once_undone(
         pass
     seen: list[Draft] = []
     clock = rehearsal.clock()
-    assert undo_all(ledger, {"fis": FisFault(aws)}, clock, seen.append, clock.now() + 600_000)
+    faults: dict[str, Any] = {"fis": FisFault(aws)}
+    assert undo_all(ledger, faults, clock, seen.append, clock.now() + 600_000)
     ledger.close()
     assert [d.type for d in seen] == ["undo.started", "undo.done"]
     assert outstanding(ledger.path).left == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,11 @@ from hypothesis import strategies as st
 from gameday.clock import iso
 from gameday.journal.events import Draft
 from gameday.journal.store import Journal
-
-sys.path.append(str(Path(__file__).parents[1] / "verdict"))
-from a_run import plan, script, tolerance  # noqa: E402  # a module beside the verdict's tests
-
-from gameday.reports.escape import md, plain  # noqa: E402
-from gameday.reports.markdown import render  # noqa: E402
-from gameday.reports.words import clock, offset, used  # noqa: E402
-from gameday.verdict.run import judge_run  # noqa: E402
+from gameday.reports.escape import md, plain
+from gameday.reports.markdown import render
+from gameday.reports.words import clock, offset, used
+from gameday.verdict.run import judge_run
+from tests.verdict.a_run import plan, script, tolerance
 
 CLEAN = "U" * 10 + "D" * 22 + "U" * 50
 NASTY = "<script>alert(1)</script> | `x` [a](javascript:b) \u202eevil\x07\n# heading ![i](http://x)"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gameday.verdict.bounds import Method, length, lower_flags, measure, upper_flags
 from gameday.verdict.codes import CODES, Verdict, decide, ordered, worst
+from gameday.verdict.states import BucketState
 
-LETTERS = {"U": "up", "D": "down", "G": "degraded", "?": "unknown"}
+LETTERS: dict[str, BucketState] = {"U": "up", "D": "down", "G": "degraded", "?": "unknown"}
 EXAMPLES = json.loads((Path(__file__).parents[1] / "data" / "tolerance-examples.json").read_text())
 MODES = st.sampled_from(["longest_episode", "cumulative", "total_span"])
 SERIES = st.lists(st.sampled_from(sorted(LETTERS.values())), min_size=1, max_size=80)
@@ -52,7 +53,7 @@ def a_method(mode: str) -> Method:
 @given(SERIES, MODES, st.data())
 def test_making_a_bucket_disrupted_never_lowers_the_length(series: list[Any], mode: str, data: st.DataObject) -> None:
     where = data.draw(st.integers(min_value=0, max_value=len(series) - 1))
-    worse = [*series[:where], "down", *series[where + 1 :]]
+    worse: list[BucketState] = [*series[:where], "down", *series[where + 1 :]]
     method = a_method(mode)
     assert length(lower_flags(worse, method), method) >= length(lower_flags(series, method), method)
 
@@ -62,7 +63,7 @@ def test_whatever_the_unknown_buckets_were_the_length_lies_in_the_interval(
     series: list[Any], mode: str, data: st.DataObject
 ) -> None:
     method = a_method(mode)
-    truth = [data.draw(st.sampled_from(["up", "down"])) if s == "unknown" else s for s in series]
+    truth: list[BucketState] = [data.draw(st.sampled_from(["up", "down"])) if s == "unknown" else s for s in series]
     really, found = length(lower_flags(truth, method), method), measure(series, method)
     assert found.lo <= really and (found.hi is None or really <= found.hi)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +11,9 @@ from hypothesis import strategies as st
 
 from gameday.errors import DamagedRun
 from gameday.journal.events import Draft, Event
-
-sys.path.append(str(Path(__file__).parent))
-from a_run import GO, MINUTE, plan, script, tolerance  # noqa: E402  # a module beside the tests, not a test
-
-from gameday.verdict.facts import gather  # noqa: E402
-from gameday.verdict.run import judge_run  # noqa: E402
+from gameday.verdict.facts import gather
+from gameday.verdict.run import judge_run
+from tests.verdict.a_run import GO, MINUTE, plan, script, tolerance
 
 CLEAN = "U" * 10 + "D" * 22 + "U" * 50
 

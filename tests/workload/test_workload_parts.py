@@ -251,7 +251,9 @@ def test_the_open_banking_content_is_valid_and_its_runbook_names_what_the_worklo
     content = load_content(ROOT)
     assert [p for p in lint(content, check_fault) if p.severity == "error"] == []
     workload, service = content.workloads["open-banking"].model, content.services["open-banking"].model
-    call = content.runbooks["payments-failover"].model.steps[1].block.do  # type: ignore[union-attr]
+    block = content.runbooks["payments-failover"].model.steps[1].block
+    assert block and block.do
+    call = block.do
     edge = workload.pieces["edge"]
     assert call.parameters["HostedZoneId"] == zone_id(zone_of(edge.record or ""))
     sets = [c["ResourceRecordSet"] for c in call.parameters["ChangeBatch"]["Changes"]]

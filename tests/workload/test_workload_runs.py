@@ -66,7 +66,8 @@ class Shop:
         def read() -> list[float]:
             return [v for t, v in sorted(self.metric(name, **more).items()) if t >= at][:buckets]
 
-        return self.until(lambda: found if len(found := read()) == buckets else None)
+        values: list[float] = self.until(lambda: found if len(found := read()) == buckets else None)
+        return values
 
     @contextmanager
     def fault(self, action: str, key: str, arn: str, **parameters: str) -> Iterator[str]:

@@ -1,0 +1,211 @@
+"""Writes ``docs/reference/*.md`` from the code: what each command, file, code and event says of itself.
+
+``make docs`` runs it; ``tests/test_docs.py`` fails when a page is not what the code says now. An error's words are
+those of its bad example in ``tests/bad/``, or else those at the place in the code that raises it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from gameday.cli.main import COMMANDS, group
+from gameday.errors import EXIT_CODES, EXIT_COULD_NOT_START, EXIT_INTERNAL, GamedayError, Problem
+from gameday.faults.check import check_fault
+from gameday.journal import events as event_types
+from gameday.model.lint import lint
+from gameday.model.load import load_content
+from gameday.model.schema import schemas
+from gameday.verdict.codes import CODES
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+NOTE = "<!-- Made by `make docs` from the code; change it there. -->\n"
+CODE = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)+|CYCLE")
+HOMES = {  # where an example in tests/bad stands in for a file of tests/data/workspace
+    "scenario": "scenarios/pay/stop.yaml",
+    "service": "scenarios/pay/service.yaml",
+    "workload": "scenarios/pay/workload.yaml",
+    "runbook": "runbooks/failover.md",
+}
+NOT_IN_THE_CODE = {  # what these say comes from elsewhere, case by case
+    "FILE_UNREADABLE": "the file cannot be read: there is none, or it is not yours to read",
+    "SERIES_MALFORMED": "the table of attempts and failures cannot be read",
+}
+EXITS = [
+    (EXIT_CODES["within"], "within: every tolerance held; for other commands: done, valid"),
+    (EXIT_CODES["breached"], "breached: a tolerance did not hold"),
+    (2, "the command line is wrong"),
+    (EXIT_CODES["inconclusive"], "inconclusive: the data cannot say; or not tested: no fault was effective"),
+    (EXIT_CODES["stopped"], "stopped: a guard or a person ended the run"),
+    (EXIT_COULD_NOT_START, "could not start: a file is not valid, access is missing, or the envelope refuses"),
+    (EXIT_CODES["unsafe"], "unsafe: something injected was not seen gone"),
+    (EXIT_INTERNAL, "our own fault; please report it"),
+]
+
+
+def commands() -> str:
+    """The help of every command, as it is printed."""
+    parts = ["# Commands\n", NOTE, _help("gameday", group)]
+    for heading, names in COMMANDS.items():
+        parts.append(f"## {heading}\n")
+        for name in names:
+            command = group.get_command(click.Context(group), name)
+            assert command is not None
+            parts += [f"### gameday {name}\n", *_helps(f"gameday {name}", command)]
+    return "\n".join(parts)
+
+
+def _helps(name: str, command: click.Command) -> Iterator[str]:
+    yield _help(name, command)
+    if isinstance(command, click.Group):
+        for child, inner in sorted(command.commands.items()):
+            yield from _helps(f"{name} {child}", inner)
+
+
+def _help(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=name, terminal_width=100, max_content_width=100,
+                            help_option_names=["-h", "--help"])  # fmt: skip
+    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    return f"```text\n{text}\n```\n"
+
+
+def codes() -> str:
+    """Exit codes, codes of a verdict, and errors."""
+    parts = ["# Codes\n", NOTE, "## Exit codes\n", "| code | meaning |", "|---|---|"]
+    parts += [f"| {code} | {says} |" for code, says in EXITS]
+    parts += ["", "## Codes of a verdict\n", "Each says why a verdict is less than certain. None softens a breach.\n"]
+    parts += ["| code | meaning |", "|---|---|", *(f"| `{code}` | {says} |" for code, says in CODES.items())]
+    parts += ["", "## Errors and warnings\n", "`...` stands for what differs from case to case.\n"]
+    parts += ["| code | for example | what to write or do |", "|---|---|---|"]
+    found = {**errors_in_code(), **errors_of_examples()}
+    for code, (message, write) in sorted(found.items()):
+        meaning = message if re.search(r"\w", message) else NOT_IN_THE_CODE.get(code, message)
+        parts.append(f"| `{code}` | {_cell(meaning)} | {_cell(write)} |")
+    return "\n".join([*parts, ""])
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"([|`])", r"\\\1", " ".join(text.split())).replace("<", "&lt;")
+
+
+def errors_of_examples() -> dict[str, tuple[str, str]]:
+    """What each example in ``tests/bad`` is told, and what to write; ValueError when it does not get its code."""
+    found = {}
+    for example in sorted((ROOT / "tests" / "bad").iterdir()):
+        problem = next((p for p in _problems(example) if p.code == example.stem), None)
+        if problem is None:
+            raise ValueError(f"{example.name} does not get its code")
+        found[problem.code] = (problem.message, problem.write)
+    return found
+
+
+def _problems(example: Path) -> list[Problem]:
+    raw = example.read_bytes()
+    where, kind = re.search(rb"# expect: \S+ in: (\S+)", raw), re.search(rb"^kind: (\w+)$", raw, re.MULTILINE)
+    fallback = "runbooks/failover.md" if example.suffix == ".md" else "gameday.yaml"
+    home = where[1].decode() if where else HOMES.get(kind[1].decode() if kind else "", fallback)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(shutil.copytree(ROOT / "tests" / "data" / "workspace", Path(folder) / "w"))
+        (root / home).parent.mkdir(exist_ok=True)
+        (root / home).write_bytes(raw)
+        try:
+            found = lint(load_content(root), check_fault)
+        except GamedayError as error:
+            found = error.problems
+        return [Problem(p.code, p.message.replace(f"{root}/", ""), p.write.replace(f"{root}/", "")) for p in found]
+
+
+def errors_in_code() -> dict[str, tuple[str, str]]:
+    """Each call that names a code, a message and what to write, with the words that stand there."""
+    found: dict[str, tuple[str, str]] = {}
+    for module in sorted((ROOT / "gameday").rglob("*.py")):
+        for scope in _scopes(ast.parse(module.read_text())):
+            names = _assigned(scope)
+            for call in (n for n in ast.walk(scope) if isinstance(n, ast.Call)):
+                if record := _record(call, names):
+                    found[record[0]] = max(found.get(record[0], ("", "")), record[1:], key=lambda r: bool(r[0]))
+    return found
+
+
+def _scopes(tree: ast.Module) -> Iterator[ast.AST]:
+    """The module, then each function, so that the nearest name wins."""
+    yield tree
+    yield from (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def _record(call: ast.Call, names: dict[str, ast.expr]) -> tuple[str, str, str] | None:
+    by_name = {keyword.arg: keyword.value for keyword in call.keywords}
+    args = [*call.args, *(by_name[k] for k in ("code", "message", "write") if k in by_name)][:3]
+    code = args[0].value if args and isinstance(args[0], ast.Constant) else None
+    if len(args) < 3 or not isinstance(code, str) or not CODE.fullmatch(code):
+        return None
+    return code, _words(args[1], names), _words(args[2], names)
+
+
+def _assigned(scope: ast.AST) -> dict[str, ast.expr]:
+    """``name = words``, also of a tuple, in this scope."""
+    found: dict[str, ast.expr] = {}
+    for node in (n for n in ast.walk(scope) if isinstance(n, ast.Assign)):
+        target, value = node.targets[0], node.value
+        pairs = [(target, value)]
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            pairs = list(zip(target.elts, value.elts, strict=False))
+        found |= {name.id: words for name, words in pairs if isinstance(name, ast.Name)}
+    return found
+
+
+def _words(node: ast.expr, names: dict[str, ast.expr]) -> str:
+    if isinstance(node, ast.Name) and node.id in names:
+        return _words(names[node.id], {k: v for k, v in names.items() if k != node.id})
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_words(part, {}) if isinstance(part, ast.Constant) else "..." for part in node.values)
+    if isinstance(node, ast.BinOp):
+        return _words(node.left, names) + _words(node.right, names)
+    return _words(node.body, names) if isinstance(node, ast.IfExp) else "..."
+
+
+def events() -> str:
+    """The table of event types, as it stands above the code."""
+    return f"# Events of a journal\n\n{NOTE}\n```text\n{(event_types.__doc__ or '').strip()}\n```\n"
+
+
+def files() -> str:
+    """Every kind of file, and its keys."""
+    parts = ["# Files\n", NOTE]
+    parts.append("Editors complete and check them with the schemas that `gameday lint --write-schemas` writes.\n")
+    for kind, schema in schemas().items():
+        parts += [f"## kind: {kind}\n", " ".join(str(schema.get("description", "")).replace("``", "`").split()) + "\n"]
+        parts += ["| key | must be there |", "|---|---|"]
+        needed = schema.get("required", [])
+        parts += [f"| `{key}` | {'yes' if key in needed else 'no'} |" for key in schema["properties"]] + [""]
+    return "\n".join(parts)
+
+
+PAGES: dict[str, Callable[[], str]] = {"commands": commands, "codes": codes, "events": events, "files": files}
+
+
+def pages() -> dict[Path, str]:
+    """Each page's path and text."""
+    return {REFERENCE / f"{name}.md": make() for name, make in PAGES.items()}
+
+
+def main() -> None:
+    """Write all pages."""
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for path, text in pages().items():
+        path.write_text(text)
+        sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()
