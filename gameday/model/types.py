@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import (
@@ -23,9 +24,9 @@ _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
 
 
 class Strict(BaseModel):
-    """Unknown keys fail, nothing is coerced, nothing changes after loading."""
+    """Unknown keys fail, nothing is coerced, nothing changes after loading. Numbers are finite: JSON has no others."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, allow_inf_nan=False)
 
 
 def parse_duration(value: Any) -> int:
@@ -60,11 +61,14 @@ def write_percent(share: float) -> str:
 
 
 def frozen(value: Any) -> Any:
-    """Free-form data as JSON can carry it and give it back equal: sequences as tuples, dates as ISO 8601 text."""
+    """Free-form data as JSON can carry it and give it back equal: sequences as tuples, dates as ISO 8601 text.
+    ValueError for a number that is not finite."""
     if isinstance(value, Mapping):
         return {key: frozen(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return tuple(frozen(inner) for inner in value)
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"{value} is not a number that JSON can carry; write a finite one")
     return value.isoformat() if isinstance(value, date) else value
 
 

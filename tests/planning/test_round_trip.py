@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from a_provider import Outlined  # noqa: E402  # a module beside the tests, not a test
@@ -18,9 +19,9 @@ from a_workspace import ROOT  # noqa: E402  # likewise
 
 from gameday.errors import DamagedRun, InvalidFiles
 from gameday.model.load import load_content
-from gameday.model.scenario import COMPARISONS
+from gameday.model.scenario import COMPARISONS, Condition
 from gameday.model.types import parse_percent, write_duration, write_percent
-from gameday.plan import Plan, dump_plan, load_plan
+from gameday.plan import Plan, Signal, dump_plan, load_plan
 from gameday.planning import build_plan
 
 CONTENT = load_content(ROOT)
@@ -145,6 +146,14 @@ def test_a_percentage_of_six_decimals_is_written_exactly(millionths: int) -> Non
     whole, part = divmod(millionths, 1_000_000)
     share = parse_percent(f"{whole}.{part:06d}%")
     assert parse_percent(write_percent(share)) == share
+
+
+@pytest.mark.parametrize("query", [{"x": float("inf")}, {"x": [{"y": float("nan")}]}])
+def test_a_number_that_json_cannot_carry_never_reaches_a_plan(query: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        Signal(id="s", source="x", query=query, period_ms=1, settles_ms=1)
+    with pytest.raises(ValidationError, match="finite"):
+        Condition(signal="s", above=float("inf"))
 
 
 def test_dates_in_free_form_keys_are_text() -> None:
