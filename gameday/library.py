@@ -16,6 +16,11 @@ def find_workspace(start: Path) -> Path | None:
     return next((folder for folder in (here, *here.parents) if (folder / MARKER).is_file()), None)
 
 
+def workspace_or_here() -> Path:
+    """Where runs and the rehearsal live: the workspace around us, or where we stand when there is none."""
+    return find_workspace(Path.cwd()) or Path.cwd()
+
+
 def built_in() -> Path:
     """The folder of what ships: inside the wheel, or the checkout's root when gameday runs from one."""
     package = Path(__file__).parent

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gameday.conductor.walk import Conductor, Show
     from gameday.model.content import Content
     from gameday.plan import Plan
+    from gameday.planning.case import Case
     from gameday.rehearsal.client import Rehearsal
 
 
@@ -58,36 +59,35 @@ class Day:
         """From files to verdict."""
         from gameday.reports.finish import conclude
 
-        content, root = self._content()
-        conductor = self._begin(content, root)
+        conductor = self._begin()
         self._follow_signals(conductor)
         conductor.run()
         self.stack.close()  # the screen first, then the rehearsal
         return conclude(self.run_dir)
 
     # ---- before
-    def _content(self) -> tuple[Content, Path]:
-        from gameday.cli.prepare import checked_content
-        from gameday.library import content_root, find_workspace
+    def _begin(self) -> Conductor:
+        from gameday.cli.prepare import checked_content, scenario_id
+        from gameday.library import workspace_or_here
+        from gameday.planning.case import open_case
 
-        root = find_workspace(Path.cwd()) or Path.cwd()
-        return checked_content(content_root(self.wishes.library)), root
+        wishes, root = self.wishes, workspace_or_here()
+        content = checked_content(wishes.scenario, wishes.library)
+        case = open_case(content, scenario_id(content, wishes.scenario), wishes.environment)
+        return self._open(content, root, case)
 
-    def _begin(self, content: Content, root: Path) -> Conductor:
-        from gameday.cli.prepare import environment_of, scenario_of
+    def _open(self, content: Content, root: Path, case: Case) -> Conductor:
         from gameday.model.workspace import REHEARSAL
         from gameday.planning import build_plan
         from gameday.wiring.sockets import sockets
         from gameday.wiring.starting import begin, lock_service, may_start, preflight
 
-        wishes, scenario = self.wishes, scenario_of(content, self.wishes.scenario)
-        environment = environment_of(content, wishes.environment)
-        service = content.scenarios[scenario].model.service
+        wishes, service = self.wishes, case.service.id
         self.stack.callback(lock_service(root, wishes.environment, service).release)
         self._recover(root)
         rehearsal = self._rehearse(content, root, service) if wishes.environment == REHEARSAL else None
-        filled = sockets(environment, rehearsal.endpoint if rehearsal else None)
-        plan = build_plan(content, scenario, wishes.environment, filled.faults)
+        filled = sockets(case.environment, rehearsal.endpoint if rehearsal else None)
+        plan = build_plan(content, case.scenario.id, wishes.environment, filled.faults)
         may_start(plan)
         for problem in preflight(plan, filled, "preflight"):
             self.say(str(problem))

@@ -27,7 +27,13 @@ class Display(Protocol):
 
 def open_display(plan: Plan, clock: Clock, run_dir: Path, wishes: Wishes) -> Display:
     """The display that fits this terminal and these wishes."""
+    if not wishes.plain and sys.stdout.isatty():
+        from rich.console import Console
+
+        from gameday.cli.screen import LiveScreen
+
+        keyboard = sys.stdin.fileno() if sys.stdin.isatty() and not wishes.unattended else None
+        return LiveScreen(plan, clock, run_dir, Console(), keyboard)
     from gameday.cli.plain import PlainLines
 
-    stream = sys.stderr if wishes.quiet else sys.stdout
-    return PlainLines(plan, stream)
+    return PlainLines(plan, sys.stderr if wishes.quiet else sys.stdout)

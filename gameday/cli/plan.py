@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from gameday.errors import Problem
     from gameday.model.content import Content
     from gameday.model.workspace import Environment
     from gameday.plan import Plan
@@ -43,58 +42,25 @@ def plan(scenario: str, environment: str, library: Path | None, as_json: bool) -
 
 
 def _plan(scenario: str, name: str, library: Path | None) -> Plan:
-    from gameday.faults.check import check_fault
-    from gameday.model.lint import lint
-    from gameday.model.load import load_content
+    from gameday.cli.prepare import checked_content, scenario_id
     from gameday.planning import build_plan
 
-    content = load_content(_root(scenario, library))
-    _stop_on_errors(lint(content, check_fault))
-    ident = _scenario_id(content, scenario)
+    content = checked_content(scenario, library)
+    ident = scenario_id(content, scenario)
     environment = content.environment(name)
     faults = _faults(environment, _endpoint(content, ident, name)) if environment else {}
     return build_plan(content, ident, name, faults)
 
 
-def _root(scenario: str, library: Path | None) -> Path:
-    """The folder of the content, around the scenario if it is a file; seen from here where it lies below."""
-    from gameday.library import content_root
-
-    path, here = Path(scenario), Path.cwd()
-    root = content_root(library, path.resolve().parent if path.is_file() else None)
-    return root.relative_to(here) if root.is_absolute() and root.is_relative_to(here) else root
-
-
-def _scenario_id(content: Content, scenario: str) -> str:
-    """A path to the id of the scenario in it."""
-    from gameday.errors import could_not_start
-
-    path = Path(scenario)
-    if not path.is_file():
-        return scenario
-    for ident, loaded in content.scenarios.items():
-        if Path(loaded.file.path).resolve() == path.resolve():
-            return ident
-    message = f"{scenario} is not a scenario of the content in {content.root}"
-    raise could_not_start("NOT_A_SCENARIO", message, "a file below scenarios/, or --library DIR", path)
-
-
-def _stop_on_errors(problems: list[Problem]) -> None:
-    from gameday.errors import InvalidFiles
-
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        raise InvalidFiles(errors)
-
-
 def _endpoint(content: Content, ident: str, name: str) -> str | None:
     """Where reads go: None is AWS. In rehearsal the one that is up, and when none is, nowhere."""
+    from gameday.library import workspace_or_here
     from gameday.model.workspace import REHEARSAL
     from gameday.rehearsal.client import attach
 
     if name != REHEARSAL:
         return None
-    found = attach(Path.cwd())
+    found = attach(workspace_or_here())
     if found:
         return found.endpoint
     _refuse_tags(content, ident)
@@ -120,7 +86,6 @@ def _refuse_tags(content: Content, ident: str) -> None:
 
 def _faults(environment: Environment, endpoint: str | None) -> Mapping[str, Fault]:
     """The providers. None of them calls AWS before it must."""
-    from gameday.aws import Aws
-    from gameday.faults.fis import FisFault
+    from gameday.wiring.sockets import sockets
 
-    return {"fis": FisFault(Aws(environment, endpoint))}
+    return sockets(environment, endpoint).faults

@@ -1,53 +1,46 @@
-"""What ``plan`` and ``run`` need first: files that are valid, a scenario and an environment that exist."""
+"""What ``plan`` and ``run`` need first: files that are valid, and the scenario that was meant."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gameday.errors import CouldNotStart
     from gameday.model.content import Content
-    from gameday.model.workspace import Environment
 
 
-def checked_content(root: Path) -> Content:
-    """Everything in the folder, linted. InvalidFiles when anything is wrong."""
+def checked_content(scenario: str, library: Path | None) -> Content:
+    """The content around the scenario, linted. InvalidFiles when anything is wrong with it."""
     from gameday.errors import InvalidFiles
     from gameday.faults.check import check_fault
     from gameday.model.lint import lint
     from gameday.model.load import load_content
 
-    content = load_content(root)
-    problems = lint(content, check_fault)
-    if any(p.severity == "error" for p in problems):
-        raise InvalidFiles([p for p in problems if p.severity == "error"])
+    content = load_content(_root(scenario, library))
+    errors = [p for p in lint(content, check_fault) if p.severity == "error"]
+    if errors:
+        raise InvalidFiles(errors)
     return content
 
 
-def scenario_of(content: Content, text: str) -> str:
-    """The id of the scenario that was meant: its id, or the path of its file."""
-    if text in content.scenarios:
-        return text
-    for ident, loaded in content.scenarios.items():
-        if Path(loaded.file.path).resolve() == Path(text).resolve():
-            return ident
-    raise _unknown("SCENARIO", "scenario", text, content.scenarios)
+def _root(scenario: str, library: Path | None) -> Path:
+    """The folder of the content, around the scenario if it is a file; seen from here where it lies below."""
+    from gameday.library import content_root
+
+    path, here = Path(scenario), Path.cwd()
+    root = content_root(library, path.resolve().parent if path.is_file() else None)
+    return root.relative_to(here) if root.is_absolute() and root.is_relative_to(here) else root
 
 
-def environment_of(content: Content, name: str) -> Environment:
-    """The environment of this name."""
-    found = content.environment(name)
-    if found is None:
-        known = content.workspace.model.environments if content.workspace else {}
-        raise _unknown("ENVIRONMENT", "environment", name, {"rehearsal", *known})
-    return found
-
-
-def _unknown(code: str, what: str, name: str, names: Collection[str]) -> CouldNotStart:
+def scenario_id(content: Content, scenario: str) -> str:
+    """A path to the id of the scenario in it; an id stays as it is."""
     from gameday.errors import could_not_start
 
-    near = get_close_matches(name, sorted(names), 1) or sorted(names)
-    return could_not_start(f"UNKNOWN_{code}", f"no {what} {name!r}", " | ".join(near) or f"a {what}; there is none yet")
+    path = Path(scenario)
+    if not path.is_file():
+        return scenario
+    for ident, loaded in content.scenarios.items():
+        if Path(loaded.file.path).resolve() == path.resolve():
+            return ident
+    message = f"{scenario} is not a scenario of the content in {content.root}"
+    raise could_not_start("NOT_A_SCENARIO", message, "a file below scenarios/, or --library DIR", path)

@@ -24,10 +24,10 @@ def recover(run: str | None, as_json: bool) -> None:
 
     Exit code: 0 nothing is left, 6 something is.
     """
-    from gameday.library import find_workspace
+    from gameday.library import workspace_or_here
     from gameday.runs import find_run
 
-    root = find_workspace(Path.cwd()) or Path.cwd()
+    root = workspace_or_here()
     only = find_run(root, run) if run else None
     found = list(recover_all(root, lambda text: click.echo(text, err=True), only))
     if as_json:
