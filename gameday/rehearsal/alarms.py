@@ -64,7 +64,8 @@ def _period(query: dict[str, Any]) -> int:
 
 def judge(points: Sequence[float | None], breaches: Callable[[float], bool], n: int, m: int, treat: str) -> str:
     """The state the points give, oldest first; "" = keep the current one. (AWS: "Configuring how CloudWatch alarms
-    treat missing data"; the rule for premature alarms is applied when every datapoint present breaches.)"""
+    treat missing data": every row of both its tables is in the tests. Where all that is there breaches but is fewer
+    than M, what is the oldest decides: M periods old is an alarm, younger is not yet one.)"""
     real = [p for p in points if p is not None]
     used = real[-n:]
     bad, fill = sum(breaches(p) for p in used), max(0, n - len(used))
@@ -74,10 +75,12 @@ def judge(points: Sequence[float | None], breaches: Callable[[float], bool], n: 
         return "INSUFFICIENT_DATA" if treat == "missing" else ""
     if bad >= m:
         return "ALARM"
+    if bad < len(used):
+        return "OK"
     oldest = next((len(points) - i for i, p in enumerate(points) if p is not None), 0)
-    if bad == len(used) and oldest >= m:
-        return "ALARM" if treat == "missing" else ""
-    return "OK"
+    if treat == "ignore":
+        return ""
+    return "ALARM" if oldest >= m else "INSUFFICIENT_DATA"
 
 
 class Alarms:
@@ -178,3 +181,14 @@ def _check(settings: dict[str, Any]) -> None:
         raise AwsError("ValidationError", "DatapointsToAlarm must not exceed EvaluationPeriods.")
     if not settings.get("Metrics") and not (settings.get("MetricName") and settings.get("Period")):
         raise AwsError("ValidationError", "MetricName with Period, or Metrics, is required.")
+    if settings.get("Period"):
+        _check_period(int(settings["Period"]), int(settings["EvaluationPeriods"]))
+
+
+def _check_period(seconds: int, evaluations: int) -> None:
+    """What PutMetricAlarm takes (its API reference): fewer periods than GetMetricData does."""
+    if seconds not in (10, 20, 30) and (seconds <= 0 or seconds % 60):
+        raise AwsError("ValidationError", f"Period of an alarm must be 10, 20, 30 or a multiple of 60, not {seconds}.")
+    longest, words = (86_400, "one day") if seconds < 3_600 else (604_800, "seven days")
+    if seconds * evaluations > longest:
+        raise AwsError("ValidationError", f"Period times EvaluationPeriods must not exceed {words}.")

@@ -22,6 +22,7 @@ from gameday.rehearsal.aws_app import AwsApp
 from gameday.rehearsal.cloudwatch_api import CloudWatch
 from gameday.rehearsal.fis_engine import FisEngine
 from gameday.rehearsal.lookup import finder, local_client
+from gameday.rehearsal.metric_store import AwsError
 from gameday.rehearsal.processes import alive, go_first, kill_leftovers, started
 
 PREWARM = ("ec2", "lambda", "route53", "dynamodb", "s3")
@@ -175,8 +176,9 @@ class Daemon:
             if json.loads(target.read_text("utf-8")).get("pid") == os.getpid():
                 target.unlink()  # first, so that nobody attaches to what ends
         for experiment in list(self.engine.experiments.values()):
-            with suppress(Exception):
+            with suppress(AwsError):  # it has already ended
                 self.engine.stop_experiment(experiment.id, "The rehearsal ends.")
+                LOG.warning("the rehearsal ends: %s is stopped", experiment.id)
         with suppress(Exception):
             self.engine.tick()
         if self.runner:

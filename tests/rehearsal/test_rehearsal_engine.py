@@ -221,23 +221,43 @@ def test_metric_math_refuses_what_it_cannot_do(text: str) -> None:
         Evaluator(SERIES, ["a", "b"], GRID, 60_000).run(text)
 
 
-@pytest.mark.parametrize(
-    ("points", "treat", "state"),
-    [
-        ([0.0, None, 1.0, None, 1.0], "missing", "OK"),
-        ([None, None, None, None, None], "missing", "INSUFFICIENT_DATA"),
-        ([None, None, None, None, None], "ignore", ""),
-        ([None, None, None, None, None], "breaching", "ALARM"),
-        ([None, None, None, None, None], "notBreaching", "OK"),
-        ([None, None, 1.0, None, None], "missing", "ALARM"),
-        ([None, None, 1.0, None, None], "ignore", ""),
-        ([None, None, None, None, 0.0], "missing", "OK"),
-        ([0.0, 1.0, 1.0, None, 1.0], "missing", "ALARM"),
-    ],
-)
-def test_missing_data_is_treated_as_configured(points: list[float | None], treat: str, state: str) -> None:
-    """The table of the CloudWatch user guide, three of three."""
-    assert judge(points, lambda v: v > 0, 3, 3, treat) == state
+OK, ALARM, NO_DATA, KEPT = "OK", "ALARM", "INSUFFICIENT_DATA", ""
+
+
+@pytest.mark.parametrize(("m", "points", "states"), [
+    (3, "0-X-X", (OK, OK, OK, OK)),
+    (3, "0----", (OK, OK, OK, OK)),
+    (3, "-----", (NO_DATA, KEPT, ALARM, OK)),
+    (3, "0XX-X", (ALARM, ALARM, ALARM, ALARM)),
+    (3, "----X", (NO_DATA, KEPT, ALARM, OK)),
+    (3, "X----", (ALARM, KEPT, ALARM, OK)),
+    (3, "--X--", (ALARM, KEPT, ALARM, OK)),
+    (2, "0-X-X", (ALARM, ALARM, ALARM, ALARM)),
+    (2, "00X0X", (ALARM, ALARM, ALARM, ALARM)),
+    (2, "0-X--", (OK, OK, ALARM, OK)),
+    (2, "----0", (OK, OK, ALARM, OK)),
+    (2, "---X-", (ALARM, KEPT, ALARM, OK)),
+    (2, "----X", (NO_DATA, KEPT, ALARM, OK)),
+])  # fmt: skip
+def test_missing_data_is_treated_as_the_tables_of_the_user_guide_say(
+    m: int, points: str, states: tuple[str, ...]
+) -> None:
+    """Both tables of two editions (2019 and today's; only the older has the rows ----X and X----), m of three:
+    0 does not breach, X breaches, - is missing, the newest last."""
+    given = [{"0": 0.0, "X": 1.0, "-": None}[c] for c in points]
+    for treat, state in zip(("missing", "ignore", "breaching", "notBreaching"), states, strict=True):
+        assert judge(given, lambda v: v > 0, 3, m, treat) == state, treat
+
+
+@pytest.mark.parametrize(("more", "says"), [
+    ({"Period": 5}, "10, 20, 30"), ({"Period": 90}, "10, 20, 30"),
+    ({"Period": 60, "EvaluationPeriods": 1441}, "one day"), ({"Period": 3600, "EvaluationPeriods": 169}, "seven days"),
+])  # fmt: skip
+def test_an_alarm_that_cloudwatch_would_refuse_is_refused(more: dict[str, int], says: str) -> None:
+    given = {"AlarmName": "a", "Namespace": "N", "MetricName": "m", "Statistic": "Sum", "EvaluationPeriods": 1,
+             "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"}  # fmt: skip
+    with pytest.raises(AwsError, match=says):
+        CloudWatch(VirtualClock(NOW)).call("PutMetricAlarm", given | more)
 
 
 def test_an_alarm_is_evaluated_on_closed_periods_in_scenario_time() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +17,7 @@ import pytest
 
 from gameday.aws import Aws
 from gameday.clock import from_iso, to_datetime
+from gameday.errors import CouldNotStart
 from gameday.model.service import Service
 from gameday.model.workload import Workload
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
@@ -32,6 +37,7 @@ WORKLOAD = """{"kind": "workload", "service": "shop", "publish": "5s", "namespac
    "Dimensions": [{"Name": "Api", "Value": "orders"}], "Statistic": "Sum", "EvaluationPeriods": 1, "Threshold": 1,
    "ComparisonOperator": "GreaterThanOrEqualToThreshold"}}]}"""
 SERVICE = '{"kind": "service", "id": "shop", "title": "Shop"}'
+SERVICE_FILE = "kind: service\nid: shop\ntitle: Shop\n"
 ENDED = ("completed", "stopped", "failed")
 LAMBDA = "arn:aws:lambda:eu-west-2:123456789012:function:orders"
 
@@ -82,7 +88,9 @@ class Shop:
 
     def _inject(self, action: str, key: str, arn: str, parameters: dict[str, str]) -> str:
         fis, kind = self.aws.client("fis"), "lambda:function" if key == "Functions" else "ec2:instance"
-        target = {"resourceType": f"aws:{kind}", "resourceArns": [arn], "selectionMode": "ALL"}
+        # "Name=..." means the tag, anything else is an ARN
+        chosen = {"resourceArns": [arn]} if arn.startswith("arn:") else {"resourceTags": dict([arn.split("=")])}
+        target = {"resourceType": f"aws:{kind}", "selectionMode": "ALL"} | chosen
         template = fis.create_experiment_template(
             clientToken=f"t{self.clock.now()}", description="test", roleArn=REHEARSAL_ENVIRONMENT.fis_role,
             stopConditions=[{"source": "none"}], targets={key: target},
@@ -96,6 +104,10 @@ class Shop:
     def status(self, experiment: str) -> str:
         """Where an experiment is."""
         return str(self.aws.client("fis").get_experiment(id=experiment)["experiment"]["state"]["status"])
+
+    def unhealthy(self) -> set[str]:
+        """Pieces that are not well now."""
+        return {piece for piece, well in self.rehearsal.status()["healthy"].items() if not well}
 
     def send_to(self, main: int, standby: int) -> None:
         """Change the weights, as a runbook does."""
@@ -129,15 +141,13 @@ def test_all_processes_are_up_and_customers_are_served(shop: Shop) -> None:
     status = shop.rehearsal.status()
     assert set(status["healthy"]) == {"edge", "orders", "batch", "mail", "stock", "load"}
     assert all(status["healthy"].values())
+    assert shop.rehearsal.service == "shop" == status["service"]
+    assert shop.rehearsal.calibration and shop.rehearsal.calibration["largest_ms"] > 0
+    assert shop.rehearsal.highest_speed == status["highest_speed"] == status["calibration"]["highest_speed"]
     assert shop.since(shop.begun, "Attempts") == [20, 20]
     assert shop.since(shop.begun, "Failures") == [0, 0]
     calls = shop.since(shop.begun, "Invocations", namespace="AWS/Lambda", FunctionName="orders")
-    assert all(near(n) for n in calls)
-
-
-def near(value: float) -> bool:
-    """20 customers and 2 canaries a bucket, give or take those that reach the function across its edge."""
-    return 18 <= value <= 26
+    assert 30 <= sum(calls) <= 60, "20 customers and 2 canaries a bucket, some of which reach it in the next"
 
 
 def test_a_function_that_errs_fails_every_request_until_the_fault_ends(shop: Shop) -> None:
@@ -145,10 +155,27 @@ def test_a_function_that_errs_fails_every_request_until_the_fault_ends(shop: Sho
     with shop.fault("aws:lambda:invocation-error", "Functions", LAMBDA, **given):
         at = shop.clock.now()
         assert shop.since(at, "Failures") == [20, 20] == shop.since(at, "Attempts")
-        assert all(near(n) for n in shop.since(at, "Errors", namespace="AWS/Lambda", FunctionName="orders"))
+        own = {"namespace": "AWS/Lambda", "FunctionName": "orders"}
+        assert shop.since(at, "Errors", **own) == shop.since(at, "Invocations", **own) != [0, 0]
         alarms = shop.aws.client("cloudwatch").describe_alarms(AlarmNames=["orders-fail"])["MetricAlarms"]
         assert alarms[0]["StateValue"] == "ALARM"
     assert shop.since(shop.clock.now(), "Failures") == [0, 0]
+
+
+def test_targets_are_found_by_their_tags_and_a_piece_with_a_fault_is_not_healthy(shop: Shop) -> None:
+    given = {"duration": "PT5M", "invocationPercentage": "0", "preventExecution": "true"}
+    with shop.fault("aws:lambda:invocation-error", "Functions", "Name=orders", **given) as experiment:
+        resolved = shop.aws.client("fis").list_experiment_resolved_targets(experimentId=experiment)["resolvedTargets"]
+        assert [t["targetInformation"]["arn"] for t in resolved] == [LAMBDA]
+        assert shop.unhealthy() == {"orders"}
+    assert shop.unhealthy() == set()
+
+
+def test_a_tag_that_nothing_has_fails_the_experiment(shop: Shop) -> None:
+    with shop.fault("aws:ec2:stop-instances", "Instances", "Name=nobody") as experiment:
+        found = shop.aws.client("fis").get_experiment(id=experiment)["experiment"]["state"]
+        assert (found["status"], found["error"]["code"]) == ("failed", "EmptyTargetSetError")
+    assert shop.unhealthy() == set()
 
 
 def test_an_injected_answer_fails_the_customer_and_is_no_error_of_the_function(shop: Shop) -> None:
@@ -165,10 +192,10 @@ def test_a_stopped_instance_is_really_dead_and_comes_back(shop: Shop) -> None:
     assert shop.since(shop.clock.now(), "Failures") == [0, 0]
     ec2, before = shop.aws.client("ec2"), shop.rehearsal.status()["pieces"]["batch"]["pid"]
     (found,) = [i for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
-    arn = f"arn:aws:ec2:eu-west-2:123456789012:instance/{found['InstanceId']}"
-    with shop.fault("aws:ec2:stop-instances", "Instances", arn, startInstancesAfterDuration="PT1M") as experiment:
+    with shop.fault("aws:ec2:stop-instances", "Instances", "Name=batch",
+                    startInstancesAfterDuration="PT1M") as experiment:  # fmt: skip
         at = shop.clock.now()
-        assert not alive(before)
+        assert not alive(before) and shop.unhealthy() == {"batch"}
         assert shop.since(at, "Failures") == [20, 20]
         assert shop.until(lambda: shop.status(experiment) == "completed")
     shop.until(lambda: shop.rehearsal.status()["healthy"]["batch"])
@@ -183,8 +210,10 @@ def test_a_stopped_instance_is_really_dead_and_comes_back(shop: Shop) -> None:
 def test_what_the_machine_does_to_an_untouched_piece_is_a_disturbance(shop: Shop) -> None:
     pid, at = shop.rehearsal.status()["pieces"]["stock"]["pid"], shop.clock.now()
     os.kill(pid, signal.SIGSTOP)
+    assert shop.unhealthy() == {"stock"}
     shop.clock.sleep(12_000)
     os.kill(pid, signal.SIGCONT)
+    assert shop.unhealthy() == set()
     windows = shop.until(lambda: shop.rehearsal.disturbed(at)[0])
     shop.since(at + 30_000, "Failures")
     failed = {t for t, v in shop.metric("Failures").items() if v and t >= at // P * P}
@@ -193,14 +222,87 @@ def test_what_the_machine_does_to_an_untouched_piece_is_a_disturbance(shop: Shop
     assert shop.rehearsal.disturbed(at)[1] >= 10_000
 
 
-def test_pieces_die_with_a_daemon_that_is_killed(tmp_path: Path) -> None:
-    rehearsal = start(tmp_path)
-    pids = [piece["pid"] for piece in rehearsal.status()["pieces"].values()]
+def test_calls_that_the_machine_leaves_unanswered_disturb_although_no_process_stood_still(shop: Shop) -> None:
+    """A table that answers too late for a reason that no fault explains: here it is told so behind FIS's back."""
+    port, at = shop.rehearsal.status()["pieces"]["stock"]["port"], shop.clock.now()
+    behind_the_back(port, [{"mode": "delay", "percent": 100, "ms": 30_000}])
+    try:
+        failed = shop.until(lambda: {t for t, v in shop.metric("Failures").items() if v and t >= at // P * P})
+    finally:
+        behind_the_back(port, [])
+    assert shop.since(shop.clock.now() + 30_000, "Failures") == [0, 0]
+    failed = {t for t, v in shop.metric("Failures").items() if v and t >= at // P * P}
+    windows = shop.rehearsal.disturbed(at)[0]
+    assert failed and all(any(a <= t < b for a, b in windows) for t in failed)
+
+
+def test_a_delay_that_fis_ordered_fails_customers_and_disturbs_nothing(shop: Shop) -> None:
+    given = {"duration": "PT5M", "startupDelayMilliseconds": "30000", "invocationPercentage": "100"}
+    with shop.fault("aws:lambda:invocation-add-delay", "Functions", LAMBDA, **given):
+        at = shop.clock.now()
+        assert shop.since(at, "Failures") == [20, 20]
+    assert shop.since(shop.clock.now() + 30_000, "Failures") == [0, 0]
+    assert shop.rehearsal.disturbed(at)[0] == []
+
+
+def behind_the_back(port: int, faults: list[dict[str, Any]]) -> None:
+    """What only the runner does otherwise."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/_control", json.dumps({"faults": faults}).encode())
+    urllib.request.urlopen(request, timeout=5).close()
+
+
+# ---- the command, and one that is killed
+def gameday(folder: Path, *words: str) -> tuple[int, str, str]:
+    """The command line in a folder."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    found = subprocess.run([sys.executable, "-m", "gameday", "rehearsal", *words], cwd=folder, env=environment,
+                           capture_output=True, text=True, check=False)  # fmt: skip
+    return found.returncode, found.stdout, found.stderr
+
+
+def workspace(folder: Path, *services: str) -> Path:
+    """A workspace with a workload for each service."""
+    (folder / "gameday.yaml").write_text("kind: workspace\n", "utf-8")
+    for service in services:
+        target = folder / "scenarios" / service
+        target.mkdir(parents=True)
+        (target / "workload.yaml").write_text(WORKLOAD.replace('"shop"', f'"{service}"'), "utf-8")
+        (target / "service.yaml").write_text(SERVICE_FILE.replace("shop", service), "utf-8")
+    return folder
+
+
+def test_the_command_keeps_the_workspace_s_workload_up_for_runs_and_a_killed_daemon_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    inside = workspace(tmp_path, "shop") / "scenarios"
+    code, out, err = gameday(inside, "up", "--json")
+    assert (code, err) == (0, "")
+    said = json.loads(out)
+    found = start(tmp_path)
+    assert (found.endpoint, found.pid, found.kept) == (said["endpoint"], said["pid"], True)
+    assert (said["service"], said["speed"]) == ("shop", 20.0)
+    assert gameday(inside, "up", "--speed", "10")[0] == 5
+    other = Workload.model_validate_json(WORKLOAD), Service.model_validate_json(SERVICE.replace("shop", "other"))
+    with pytest.raises(CouldNotStart, match="REHEARSAL_SERVICE"):
+        client.up(tmp_path, 20.0, kept=False, workload_content=other)
+
+    pids = [piece["pid"] for piece in found.status()["pieces"].values()]
     assert len(pids) == 6 and all(alive(pid) for pid in pids)
-    os.kill(rehearsal.pid, signal.SIGKILL)
-    clock = rehearsal.clock()
-    for _ in range(50):
-        if not any(alive(pid) for pid in pids):
+    found.ask("faults", {"mode": "die"})
+    for _ in range(250):
+        if not any(alive(pid) for pid in (found.pid, *pids)):
             break
-        clock.sleep(2_000)
-    assert not any(alive(pid) for pid in pids)
+        found.clock().sleep(400)
+    assert not any(alive(pid) for pid in (found.pid, *pids))
+    assert client.state_file(tmp_path).exists(), "it could tidy nothing up"
+    assert gameday(inside, "status")[0] == 5
+    code, out, err = gameday(inside, "up", "--bare")
+    assert code == 0 and "no workload" in out
+    assert gameday(inside, "down") == (0, "down\n", "")
+
+
+def test_with_several_workloads_it_asks_which(tmp_path: Path) -> None:
+    code, _, err = gameday(workspace(tmp_path, "shop", "bank"), "up")
+    assert code == 5 and "REHEARSAL_WHICH" in err and "bank, shop" in err
+    code, _, err = gameday(tmp_path, "up", "--service", "post")
+    assert code == 5 and "post has no workload here" in err

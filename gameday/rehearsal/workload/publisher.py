@@ -41,7 +41,8 @@ def latencies(name: str, dimensions: Mapping[str, str], at: Ms, seen: Mapping[st
 
 def _datum(name: str, dimensions: Mapping[str, str], at: Ms, unit: str) -> Wire:
     given = [{"Name": k, "Value": v} for k, v in dimensions.items()]
-    return {"MetricName": name, "Dimensions": given, "Timestamp": to_datetime(at), "Unit": unit}
+    return {"MetricName": name, "Dimensions": given, "Timestamp": to_datetime(at), "Unit": unit,
+            "StorageResolution": 1}  # fmt: skip  # without it AWS keeps whole minutes alone
 
 
 def data_of(workload: Workload, made: Provisioned, views: Views, at: Ms) -> Data:
