@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gameday.planning.case import Case
     from gameday.rehearsal.client import Rehearsal
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -45,6 +47,9 @@ class Day:
         self.interrupts = 0
 
     def __enter__(self) -> Day:
+        """From here on a signal ends what was begun, and does not just kill us."""
+        for number in SIGNALS:
+            self.stack.callback(_restore(number, signal.signal(number, _stop)))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -62,7 +67,7 @@ class Day:
         conductor = self._begin()
         self._follow_signals(conductor)
         conductor.run()
-        self.stack.close()  # the screen first, then the rehearsal
+        self.stack.pop_all().close()  # the screen first, then the rehearsal, the signals last
         return conclude(self.run_dir)
 
     # ---- before
@@ -150,15 +155,19 @@ class Day:
             else:
                 self._still_active(conductor)
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            before = signal.signal(number, told)
-            self.stack.callback(_restore(number, before))
+        for number in SIGNALS:
+            signal.signal(number, told)
 
     def _still_active(self, conductor: Conductor) -> None:
         active = [step for step, fault in conductor.state.faults.items() if not fault.clean]
         what = ", ".join(active) or "nothing that was injected"
         self.say(f"\nStill active: {what}. It is being taken back; wait. Should this end before it is: gameday recover "
                  f"{self.run_dir.name}")  # fmt: skip
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Before there is a conductor: unwind."""
+    raise click.Abort
 
 
 def _restore(number: int, before: Any) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gameday import __version__
-from gameday.errors import EXIT_INTERNAL, GamedayError
+from gameday.errors import EXIT_CODES, EXIT_INTERNAL, GamedayError
 
 COMMANDS = {
     "Prepare": {
@@ -71,7 +71,13 @@ def group() -> None:
 def main(args: list[str] | None = None) -> Any:
     """Run the command line; exits with the codes of the table in README.md."""
     try:
-        group.main(args=args, prog_name="gameday")
+        sys.exit(group.main(args=args, prog_name="gameday", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:  # click's own exit code for it is 1, and here that means breached
+        click.echo("Stopped before it began; nothing was touched.", err=True)
+        sys.exit(EXIT_CODES["stopped"])
     except GamedayError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)

@@ -71,9 +71,7 @@ def _keyboard() -> int | None:
 class LiveScreen:
     """The live screen; ``keyboard`` is the descriptor of a terminal to read single keys from, None for no keys."""
 
-    def __init__(
-        self, plan: Plan, clock: Clock, run_dir: Path, console: Console, keyboard: int | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, clock: Clock, run_dir: Path, console: Console, keyboard: int | None = None) -> None:
         self._clock, self._run_dir, self._console = clock, run_dir, console
         self._board = Board(plan)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()

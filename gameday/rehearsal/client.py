@@ -140,11 +140,17 @@ def _start(root: Path, speed: float, kept: bool, workload_content: Any) -> Rehea
     command += [] if kept else ["--owner", str(os.getpid())]
     command += [] if workload_content else ["--no-workload"]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=out, env=own_environment(),
+                                   start_new_session=True)  # fmt: skip
     assert process.stdin
     with suppress(BrokenPipeError), process.stdin:
         process.stdin.write(_told(workload_content))
     return _ready(root, process, log)
+
+
+def own_environment() -> dict[str, str]:
+    """The environment of the daemon: ours without AWS accounts and proxies, of which moto would ask boto3."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("AWS_") and not k.lower().endswith("_proxy")}
 
 
 def _told(content: Any) -> bytes:
