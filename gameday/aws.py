@@ -158,7 +158,7 @@ class Aws:
             inject_host_prefix=False,
             proxies=direct,
             s3={"addressing_style": "path", "use_accelerate_endpoint": False},
-            use_fips_endpoint=False,  # these three, from the environment, forbid an own endpoint
+            use_fips_endpoint=False,  # these three are not left to the environment
             use_dualstack_endpoint=False,
             account_id_endpoint_mode="disabled",
             defaults_mode="legacy",  # AWS_DEFAULTS_MODE=auto would ask the instance metadata service

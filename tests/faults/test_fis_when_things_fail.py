@@ -314,7 +314,8 @@ def test_one_that_aws_no_longer_knows_ends_clean_after_looking_again(aws: Aws, l
 def test_a_started_fault_that_the_list_shows_late_is_found(aws: Aws, loopback: Loopback, late: int) -> None:
     trace = FisFault(aws).start(order(WAIT), ignore)
     del trace["experiment"]
-    looks = iter([(200, {"experiments": []})] * late)
+    empty: Answer = (200, {"experiments": []})
+    looks = iter([empty] * late)
     loopback.answers["ListExperiments"] = lambda: next(looks, None)
     stopped(FisFault(aws), trace, loopback)
     assert loopback.left == (0, 0)
@@ -405,7 +406,8 @@ def test_targets_that_do_not_exist_are_errors_and_unread_ones_warnings(aws: Aws,
     assert codes(aws, order(settings, Functions=(ARN,))) == [("NO_TARGETS", "error")]
     loopback.answers["GetFunction"] = lambda: (200, {"Configuration": {"FunctionName": "payments"}})
     assert codes(aws, order(settings, Functions=(ARN,))) == []
-    answers = iter([(200, {"Configuration": {}}), AwsError("ResourceNotFoundException", "no", 404)])
+    both: list[Answer] = [(200, {"Configuration": {}}), AwsError("ResourceNotFoundException", "no", 404)]
+    answers = iter(both)
     loopback.answers["GetFunction"] = lambda: next(answers)
     assert codes(aws, order(settings, Functions=(ARN, ARN + "2"))) == [("TARGET_MISSING", "error")]
     loopback.answers["GetFunction"] = lambda: AwsError("AccessDeniedException", "no", 403)
