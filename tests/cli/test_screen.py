@@ -83,6 +83,11 @@ def test_the_screen_of_a_stressed_facilitator() -> None:
     assert section(lines, "SIGNALS")[3] == "payments-5xx      ALARM since +01:05"
 
 
+def test_after_an_abort_nothing_is_announced() -> None:
+    lines = shown(look(225, (220, Draft("abort.asked", {"why": "real"}))))
+    assert section(lines, "NEXT") == ["nothing: no step begins any more"] and "STOPPING" in lines[2]
+
+
 def test_what_matters_least_goes_first() -> None:
     small = "\n".join(shown(look(225), 80, 7))
     assert "FAULTS" in small and "WAITING" in small and "EVENTS" not in small and "SIGNALS" not in small
@@ -184,6 +189,12 @@ def test_a_gauge_is_an_interval_against_its_limit(lo: float | None, hi: float | 
     assert bar(Gauge("t", "fca", lo, hi, "", "so far"), 11).plain == drawn
 
 
+def test_what_may_be_used_by_now_is_drawn_as_possible_and_still_open() -> None:
+    assert bar(Gauge("t", "fca", 0.25, None, "", "so far", so_far=0.5), 11).plain == "██▒▒▒›··│··"
+    assert bar(Gauge("t", "fca", 0.5, None, "", "so far", so_far=0.4), 11).plain == "████›···│··"
+    assert bar(Gauge("t", "fca", 0.5, None, "", "so far", so_far=float("inf")), 11).plain == "████▒▒▒▒│▒▒"
+
+
 def test_nothing_is_called_within_before_the_end_but_a_breach_is_called_at_once() -> None:
     assert {g.word for g in read_gauges(plan(), events(1230))} == {"so far"}
     assert [g.word for g in read_gauges(plan(), events())] == ["within", "within"]
@@ -261,7 +272,7 @@ def test_keys_see_what_waits_and_what_runs(tmp_path: Path) -> None:
 
 def test_without_a_terminal_there_are_plain_lines(tmp_path: Path) -> None:
     out = io.StringIO()
-    made = open_display(plan(), VirtualClock(GO), tmp_path, stdout=out)
+    made = open_display(plan(), VirtualClock(GO), tmp_path, stream=out)
     assert isinstance(made, PlainLines)
     made.close()
     assert out.getvalue() == "" and "\x1b" not in out.getvalue()

@@ -118,7 +118,8 @@ def prompts(view: View, _width: int) -> list[Text]:
 
 def _left(view: View, step: PlannedStep) -> list[tuple[str, str]]:
     """The time left of a running step; a limit on people stands still while the run is held."""
-    since = view.board.state.step(step.id).started_ms
+    prompt = view.board.state.prompts.get(step.id)
+    since = prompt.delivered_ms if prompt else view.board.state.step(step.id).started_ms
     if step.within_ms is None or since is None:
         return [("no limit", "dim")]
     stood = _held(view, since) if _of_people(step) else 0
@@ -154,6 +155,9 @@ def _progress(view: View, step: PlannedStep) -> str:
 
 def upcoming(view: View, _width: int) -> list[Text]:
     """Steps to come: those with a time first, with the clock since go at which they will start."""
+    state = view.board.state
+    if state.abort is not None or state.guards_fired or state.ended_status is not None:
+        return [line(("nothing: no step begins any more", "dim"))]
     pending = view.board.steps("pending")
     timed = sorted((s for s in pending if not s.after and s.when is None), key=lambda s: s.at_ms or 0)
     later = [s for s in pending if s.after or s.when is not None]

@@ -55,9 +55,10 @@ def _facts(event: Event, plan: Plan) -> _Facts:
     facts = _Facts({key: short(_joined(value)) for key, value in event.what.items() if value is not None})
     if "step" in event.what:
         facts["title"] = title(plan, event.what["step"])
-    facts["by"] = "" if event.who == CONDUCTOR else f", by {short(event.who, 60)}"
+    author = event.what.get("role") if event.who == CONDUCTOR else event.who
+    facts["by"] = f", by {short(author, 60)}" if author else ""
     facts["author"] = short(event.who, 60)
-    facts["touched"] = f" ({facts['touches']} touched the service: CONFOUNDED)" if "touches" in facts else ""
+    facts["said"] = f": {short(event.what['text'])}" if event.what.get("text") else ""
     facts["because"] = f": {short(event.what['why'])}" if event.what.get("why") else ""
     return facts
 
@@ -77,7 +78,7 @@ _TEMPLATES: dict[str, tuple[str, str, Tone]] = {
     "fault.ended": ("FAULT", "{title}: its provider says {status}; not seen gone yet", "warn"),
     "fault.gone": ("FAULT", "{title}: GONE, seen by {witness}", "good"),
     "fault.not_gone": ("FAULT", "{title}: NOT SEEN GONE; look at {resources}", "bad"),
-    "prompt.acknowledged": ("PROMPT", "{prompt} answered by {role}", "good"),
+    "prompt.acknowledged": ("PROMPT", "{prompt} answered{by}{said}", "good"),
     "task.step_done": ("TASK", "{title}: step {number} done{by}", "good"),
     "role.unavailable": ("PEOPLE", "{role} is unavailable", "warn"),
     "role.available": ("PEOPLE", "{role} is available again", ""),
@@ -89,8 +90,9 @@ _TEMPLATES: dict[str, tuple[str, str, Tone]] = {
     "hold.ended": ("HOLD", "the timeline goes on{by}", ""),
     "step.skip_asked": ("STEP", "{title}: skip asked{by}", "warn"),
     "abort.asked": ("ABORT", "abort asked{by}{because}", "bad"),
-    "note": ("NOTE", "{author}: {text}{touched}", ""),
-    "command.refused": ("REFUSED", "a command{by} was refused{because}", "warn"),
+    "note": ("NOTE", "{author}: {text}", ""),
+    "command.refused": ("REFUSED", "{kind}{by}{because}", "warn"),
+    "service.touched": ("DATA", "CONFOUNDED: something else touched the service ({kind}){because}", "warn"),
     "undo.started": ("UNDO", "taking everything back{because}", "warn"),
     "undo.done": ("UNDO", "{title}: taken back", ""),
     "undo.failed": ("UNDO", "{title}: FAILED: {error}; look at {resources}", "bad"),
