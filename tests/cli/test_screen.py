@@ -88,6 +88,12 @@ def test_after_an_abort_nothing_is_announced() -> None:
     assert section(lines, "NEXT") == ["nothing: no step begins any more"] and "STOPPING" in lines[2]
 
 
+def test_before_the_go_the_clock_says_so() -> None:
+    assert "-05:00 to the go" in shown(look(-300))[0] and "waiting for the go" in shown(look(-603))[0]
+    late = View(look(-300).board, GO + 60_000, GO)
+    assert "waiting for the go" in shown(late)[0]
+
+
 def test_what_matters_least_goes_first() -> None:
     small = "\n".join(shown(look(225), 80, 7))
     assert "FAULTS" in small and "WAITING" in small and "EVENTS" not in small and "SIGNALS" not in small

@@ -19,6 +19,7 @@ from gameday.plan import PlannedStep, Signal
 from gameday.reports.words import clock
 
 STYLES: dict[Tone, str] = {"": "", "good": "green", "warn": "yellow", "bad": "bold red"}
+UNITS = {"count": "", "milliseconds": " ms", "seconds": " s", "percent": " %", "bytes": " B"}
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ def _signal(view: View, signal: Signal, name: int, cells: int) -> Text:
         return line(label, drawn, ("  no data yet", "yellow"))
     age = max(0, view.now - last[0] - signal.period_ms)
     stale = age > signal.settles_ms + 3 * signal.period_ms
-    unit = "" if signal.unit == "count" else f" {short(signal.unit, 6)}"
+    unit = UNITS.get(signal.unit, f" {short(signal.unit, 8)}")
     told = (f" NO DATA {span(age)}", "bold yellow") if stale else (f" {span(age)} ago", "dim")
     return line(label, drawn, f" {number(last[1])}{unit}", told)
 

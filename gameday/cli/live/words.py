@@ -180,8 +180,10 @@ def _alarm(event: Event, _plan: Plan) -> Told:
     return Told("ALARM", f"{short(event.what['signal'])}: {short(state)}", tone)
 
 
-def _disturbed(event: Event, _plan: Plan) -> Told:
+def _disturbed(event: Event, _plan: Plan) -> Told | None:
     what = event.what
+    if what["to_ms"] <= what["from_ms"]:
+        return None  # only the lag was measured again
     long = clock((what["to_ms"] - what["from_ms"]) / 1000)
     return Told("DATA", f"this machine was too slow for {long}; datapoints of that time count as unknown", "warn")
 
