@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import ceil, floor
 from typing import Any
 
 from rich.text import Text
@@ -12,7 +13,7 @@ from rich.text import Text
 from gameday.journal.events import Event
 from gameday.model.scenario import ToleranceGuard
 from gameday.plan import Plan
-from gameday.reports.words import measured, used
+from gameday.reports.words import clock, measured, used
 from gameday.verdict.run import judge_run
 
 SCALE = 1.25  # the bar's right end, in limits: what lies beyond the limit must be seen to lie beyond it
@@ -88,7 +89,7 @@ def _word(judged: dict[str, Any], over: bool) -> str:
 
 
 def _text(judged: dict[str, Any], over: bool, so_far: float | None) -> str:
-    lo, hi, limit = (measured(judged, key) for key in ("m_lo", "m_hi", "limit"))
+    lo, hi, limit = _whole(judged, "m_lo", floor), _whole(judged, "m_hi", ceil), measured(judged, "limit")
     if judged["used"][0] is None:
         return f"{lo} to {hi}, limit {limit}"
     share = used(judged).removeprefix("used ")
@@ -99,6 +100,12 @@ def _text(judged: dict[str, Any], over: bool, so_far: float | None) -> str:
         end = "upper end unknown" if over else "still open"
         return f"at least {lo} of {limit} ({share.removeprefix('at least ')}), {end}"
     return f"{lo} to {hi} of {limit} ({share})"
+
+
+def _whole(judged: dict[str, Any], key: str, outward: Callable[[float], int]) -> str:
+    """Whole seconds, rounded so that the interval never looks narrower than it is."""
+    seconds = judged.get(f"{key}_s")
+    return measured(judged, key) if seconds is None else clock(outward(seconds))
 
 
 def bar(gauge: Gauge, width: int) -> Text:

@@ -94,7 +94,7 @@ _TEMPLATES: dict[str, tuple[str, str, Tone]] = {
     "command.refused": ("REFUSED", "{kind}{by}{because}", "warn"),
     "service.touched": ("DATA", "CONFOUNDED: something else touched the service ({kind}){because}", "warn"),
     "undo.started": ("UNDO", "taking everything back{because}", "warn"),
-    "undo.done": ("UNDO", "{title}: taken back", ""),
+    "undo.done": ("UNDO", "{title}: stopped and cleaned up at its provider", ""),
     "undo.failed": ("UNDO", "{title}: FAILED: {error}; look at {resources}", "bad"),
 }
 _PHASES = {
@@ -131,7 +131,7 @@ def _claimed(event: Event, _plan: Plan) -> Told | None:
 def _step_ended(event: Event, plan: Plan) -> Told:
     what, result = event.what, str(event.what["result"])
     after = what.get("after_ms")
-    took = "" if after is None else f" after {clock(after / 1000)}"
+    took = "" if after is None else f" after {clock(after // 1000)}"
     why = f" ({short(what['why'])})" if what.get("why") else ""
     return Told("STEP", f"{title(plan, what['step'])}: {short(result)}{took}{why}", _RESULTS.get(result, ""))
 
@@ -184,7 +184,7 @@ def _disturbed(event: Event, _plan: Plan) -> Told | None:
     what = event.what
     if what["to_ms"] <= what["from_ms"]:
         return None  # only the lag was measured again
-    long = clock((what["to_ms"] - what["from_ms"]) / 1000)
+    long = clock(-(-(what["to_ms"] - what["from_ms"]) // 1000))
     return Told("DATA", f"this machine was too slow for {long}; datapoints of that time count as unknown", "warn")
 
 
