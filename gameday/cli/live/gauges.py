@@ -60,7 +60,8 @@ def read_gauges(
     """
     found = judge_run(plan, events)
     over = any(event.type == "run.ended" for event in events)
-    broken = any(event.type == "fault.requested" for event in events)
+    # Whoever saw an effect has read what came after the baseline; before that, its end may only be unread yet.
+    broken = any(event.type == "fault.effective" for event in events)
     shares = {} if over or so_far is None else so_far
     return tuple(_gauge(plan, j, over, broken, shares.get(j["id"])) for j in found["tolerances"])
 
