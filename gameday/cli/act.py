@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gameday.journal.events import Event
     from gameday.journal.inbox import Kind
     from gameday.journal.state import PromptState, State
+    from gameday.plan import Plan
 
 ANSWERED_WITHIN_MS = 5000
 LOOKS_EVERY_MS = 100
@@ -45,7 +46,8 @@ def ack(prompt: str | None, role: str | None, run: str | None, as_json: bool) ->
     Exit code: 0 the conductor took it, 5 it refused, did not answer, or the run is not live.
     """
     folder = _live_run(run)
-    chosen = _prompt(_state(folder), prompt, role)
+    plan = _plan(folder)
+    chosen = _prompt(_state(folder), prompt, role, plan.deputies if plan else {})
     _act(folder, "ack", role or chosen.to, as_json, prompt=chosen.id)
 
 
@@ -117,13 +119,16 @@ def _state(folder: Path) -> State:
     return fold(read(folder / JOURNAL)[0])
 
 
-def _prompt(state: State, wanted: str | None, role: str | None) -> PromptState:
+def _prompt(state: State, wanted: str | None, role: str | None, deputies: dict[str, str]) -> PromptState:
     """The prompt that is meant; CouldNotStart lists what waits when that is not clear."""
     from gameday.cli.live.board import waiting
     from gameday.errors import could_not_start
 
     waits = waiting(state)
-    mine = [p for p in waits if p.id == wanted] if wanted else [p for p in waits if role in (None, p.to)]
+    if wanted:
+        mine = [p for p in waits if p.id == wanted]
+    else:
+        mine = [p for p in waits if role in (None, p.to, deputies.get(p.to))]
     if len(mine) == 1:
         return mine[0]
     if wanted and wanted in state.prompts:
@@ -202,11 +207,16 @@ def _since_go(events: list[Event], answer: Event) -> str:
 def _told(folder: Path, answer: Event) -> str:
     """The answer in the words of the screen; with the ids alone when the plan cannot be read."""
     from gameday.cli.live.words import tell
+
+    plan = _plan(folder)
+    told = tell(answer, plan) if plan else None
+    return told.text if told else answer.type
+
+
+def _plan(folder: Path) -> Plan | None:
     from gameday.plan import Plan
 
     try:
-        plan = Plan.model_validate_json((folder / "plan.json").read_bytes())
+        return Plan.model_validate_json((folder / "plan.json").read_bytes())
     except (OSError, ValueError):
-        return answer.type
-    told = tell(answer, plan)
-    return told.text if told else answer.type
+        return None  # acting must not depend on it

@@ -2,7 +2,7 @@
 
 ``Keypad`` decides what a key means and is pure; ``Keyboard`` reads a terminal. Ctrl-C is not touched: the terminal goes
 on turning it into SIGINT, which aborts whatever the keys do. Ctrl-Z is switched off, because a stopped conductor takes
-no fault back.
+no fault back, and Ctrl-S, because a screen that stands still looks like a run in which nothing happens.
 """
 
 from __future__ import annotations
@@ -231,5 +231,6 @@ class Keyboard:
 def _single_keys(fd: int) -> None:
     tty.setcbreak(fd, termios.TCSANOW)
     settings = termios.tcgetattr(fd)
+    settings[0] &= ~termios.IXON
     settings[6][termios.VSUSP] = b"\0"
     termios.tcsetattr(fd, termios.TCSANOW, settings)

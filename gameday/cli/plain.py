@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import TextIO
 
-from gameday.cli.live.board import Board
+from gameday.cli.live.board import Board, UsedShare
 from gameday.cli.live.gauges import read_gauges
 from gameday.cli.live.words import Told, short
 from gameday.clock import Ms
@@ -25,8 +25,8 @@ CLOSES_WITHIN_S = 5.0
 class Lines:
     """The lines of a run, event by event; pure, so that a whole journal gives the same text each time."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._board = Board(plan)
+    def __init__(self, plan: Plan, used_share: UsedShare | None = None) -> None:
+        self._board, self._used_share = Board(plan), used_share
         self._headed = False
         self._gauged_ms: Ms | None = None
         self._gauges: dict[str, str] = {}
@@ -53,7 +53,8 @@ class Lines:
         if not self._gauge_is_due(event):
             return []
         self._gauged_ms = event.at
-        found = read_gauges(self._board.plan, self._board.events)
+        shares = self._board.shares(self._used_share, event.at)
+        found = read_gauges(self._board.plan, self._board.events, shares)
         changed = [gauge for gauge in found if self._gauges.get(gauge.id) != gauge.line]
         self._gauges.update({gauge.id: gauge.line for gauge in changed})
         return [Told("GAUGE", gauge.line, "bad" if gauge.word == "breached" else "") for gauge in changed]
@@ -69,8 +70,8 @@ class Lines:
 class PlainLines:
     """A display of plain lines. Nothing that goes wrong in it reaches the conductor."""
 
-    def __init__(self, plan: Plan, stream: TextIO) -> None:
-        self._lines = Lines(plan)
+    def __init__(self, plan: Plan, stream: TextIO, used_share: UsedShare | None = None) -> None:
+        self._lines = Lines(plan, used_share)
         self._stream = stream
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="plain-lines", daemon=True)

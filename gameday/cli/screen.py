@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.text import Text
 
 from gameday.cli.keys import Asked, Keyboard, Keypad
-from gameday.cli.live.board import Board, waiting
+from gameday.cli.live.board import Board, UsedShare, waiting
 from gameday.cli.live.frame import frame
 from gameday.cli.live.gauges import Gauge, read_gauges
 from gameday.cli.live.sections import View
@@ -50,13 +50,23 @@ class Display(Protocol):
 
 
 def open_display(
-    plan: Plan, clock: Clock, run_dir: Path, *, unattended: bool = False, stdout: TextIO | None = None
+    plan: Plan,
+    clock: Clock,
+    run_dir: Path,
+    *,
+    unattended: bool = False,
+    plain: bool = False,
+    stream: TextIO | None = None,
+    used_share: UsedShare | None = None,
 ) -> Display:
-    """A live screen when standard output is a terminal, with keys when standard input is one too; else plain lines."""
-    console = Console(file=stdout)
-    if not console.is_terminal or console.is_dumb_terminal:
-        return PlainLines(plan, stdout or sys.stdout)
-    return LiveScreen(plan, clock, run_dir, console, None if unattended else _keyboard())
+    """A live screen when ``stream`` (standard output) is a terminal, with keys when standard input is one too and
+    somebody attends; else plain lines. ``used_share`` says how much of a tolerance may be used by now."""
+    stream = stream or sys.stdout
+    console = Console(file=stream)
+    # The stream is asked, not the console: FORCE_COLOR must not draw a screen into a log.
+    if plain or not stream.isatty() or console.is_dumb_terminal or not console.encoding.startswith("utf"):
+        return PlainLines(plan, stream, used_share)
+    return LiveScreen(plan, clock, run_dir, console, None if unattended else _keyboard(), used_share)
 
 
 def _keyboard() -> int | None:
@@ -71,9 +81,17 @@ def _keyboard() -> int | None:
 class LiveScreen:
     """The live screen; ``keyboard`` is the descriptor of a terminal to read single keys from, None for no keys."""
 
-    def __init__(self, plan: Plan, clock: Clock, run_dir: Path, console: Console, keyboard: int | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        clock: Clock,
+        run_dir: Path,
+        console: Console,
+        keyboard: int | None = None,
+        used_share: UsedShare | None = None,
+    ) -> None:
         self._clock, self._run_dir, self._console = clock, run_dir, console
-        self._board = Board(plan)
+        self._board, self._used_share = Board(plan), used_share
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._gauges: tuple[Gauge, ...] = ()
@@ -120,11 +138,13 @@ class LiveScreen:
         wall, (not_before, known) = self._clock.wall(), self._judged
         with self._lock:
             self._take()
+            if wall < not_before or len(self._board.events) == known:
+                return
             events = list(self._board.events)
-        if wall < not_before or len(events) == known:
-            return
         try:
-            self._gauges = read_gauges(self._board.plan, events)
+            with self._lock:
+                shares = self._board.shares(self._used_share, self._now())
+            self._gauges = read_gauges(self._board.plan, events, shares)
         finally:
             took = self._clock.wall() - wall
             self._judged = (wall + max(JUDGE_EVERY_MS, took * JUDGE_SHARE), len(events))
@@ -175,9 +195,12 @@ class LiveScreen:
     def _draw(self, live: Live) -> None:
         try:
             self.judge()
+        except Exception as error:  # noqa: BLE001  # the gauges stay as they were; the rest must not go with them
+            self._trouble = f"tolerances cannot be read: {error!r}"
+        try:
             width, height = self._console.size
             made = self.lines(width, height)
         except Exception as error:  # noqa: BLE001  # drawing must not end: the next look may be fine
-            self._trouble = repr(error)
-            made = [Text(f"{self._board.plan.environment.upper()}  the screen had trouble: {short(self._trouble)}")]
+            said = f"{self._board.plan.environment.upper()}  the screen had trouble: {short(repr(error))}"
+            made = [Text(said)]
         live.update(Group(*made), refresh=True)

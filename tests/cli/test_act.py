@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +18,7 @@ from gameday.journal.events import Draft
 from gameday.journal.inbox import Command, settle, take
 from gameday.journal.store import Journal, read
 from gameday.runs import LOCK, make_run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from live_run import GO, events, plan  # noqa: E402  # a module beside the tests, not a test
+from tests.cli.live_run import GO, events, plan
 
 ANSWERS: dict[str, str] = {"ack": "prompt.acknowledged", "note": "note", "hold": "hold.started",
                            "resume": "hold.ended", "skip": "step.skip_asked", "abort": "abort.asked"}  # fmt: skip
@@ -86,12 +83,13 @@ def call(command: Any, *args: str) -> Result:
 @pytest.mark.parametrize(
     ("command", "args", "kind", "who", "what", "says"),
     [
-        (act.ack, [], "ack", "payments-on-call", {"prompt": "failover-2"}, "failover-2 answered by payments-on-call"),
-        (act.ack, ["failover-2", "--as", "deputy"], "ack", "deputy", {"prompt": "failover-2"}, "answered by deputy"),
+        (act.ack, [], "ack", "payments-on-call", {"prompt": "failover-2"}, "failover-2 answered, by payments-on-call"),
+        (act.ack, ["failover-2", "--as", "deputy"], "ack", "deputy", {"prompt": "failover-2"}, "answered, by deputy"),
         (act.note, ["A \x1b[31mnote"], "note", "facilitator", {"text": "A \x1b[31mnote"}, "facilitator: A [31mnote"),
         (act.note, ["x", "--incident", "--as", "scribe"], "note", "scribe", {"text": "x", "touches": "incident"},
-         "scribe: x (incident touched the service: CONFOUNDED)"),
-        (act.note, ["x", "--deployment"], "note", "facilitator", {"text": "x", "touches": "deployment"}, "CONFOUNDED"),
+         "scribe: x"),
+        (act.note, ["x", "--deployment"], "note", "facilitator", {"text": "x", "touches": "deployment"},
+         "facilitator: x"),
         (act.hold, ["--why", "lunch"], "hold", "facilitator", {"why": "lunch"},
          "the timeline waits, by facilitator: lunch; faults stay active"),
         (act.hold, ["--end"], "resume", "facilitator", {}, "the timeline goes on"),
@@ -163,6 +161,14 @@ def test_a_role_picks_its_own_prompt(run: Path) -> None:
     with conducted(run, yes, 450) as seen:
         assert call(act.ack, "--as", "incident-commander").exit_code == 0
     assert seen[0].what == {"prompt": "regulator-calls"}
+
+
+def test_a_deputy_answers_what_is_for_the_role(run: Path) -> None:
+    deputised = plan(deputies={"payments-on-call": "platform-lead"})
+    (run / "plan.json").write_text(deputised.model_dump_json(by_alias=True))
+    with conducted(run, yes, 450) as seen:
+        assert call(act.ack, "--as", "platform-lead").exit_code == 0
+    assert (seen[0].who, seen[0].what) == ("platform-lead", {"prompt": "failover-2"})
 
 
 def test_an_empty_note_is_a_wrong_command_line(run: Path) -> None:

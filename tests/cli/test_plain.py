@@ -1,15 +1,12 @@
 """Plain lines: a whole run as text, byte for byte, and nothing in them that could hurt the run or a terminal."""
 
 import io
-import sys
 import threading
 from pathlib import Path
 
 from gameday.cli.plain import Lines, PlainLines
-from gameday.journal.events import CONDUCTOR, Draft, Event
-
-sys.path.insert(0, str(Path(__file__).parent))
-from live_run import GO, PRODUCTION, events, plan  # noqa: E402  # a module beside the tests, not a test
+from gameday.journal.events import CONDUCTOR, Event
+from tests.cli.live_run import GO, PRODUCTION, events, plan
 
 GOLDEN = Path(__file__).parent / "golden" / "plain.txt"
 
@@ -106,7 +103,17 @@ def test_a_reader_that_stops_reading_does_not_stop_the_conductor() -> None:
     assert stream.getvalue() == GOLDEN.read_text()
 
 
-def test_a_note_that_confounds_says_so() -> None:
-    draft = Draft("note", {"text": "deploy", "touches": "deployment"}, "scribe")
-    (line,) = [x for e in events(10, (5, draft)) if e.type == "note" for x in Lines(plan()).of(e) if "NOTE" in x]
-    assert line.endswith("scribe: deploy (deployment touched the service: CONFOUNDED)")
+def test_what_confounds_says_so_and_a_refusal_says_of_what() -> None:
+    lines = Lines(plan())
+    told = [*lines.of(event("service.touched", kind="deployment", why="layer release"))[2:],
+            *lines.of(event("command.refused", kind="hold", why="the run is held already", command="c"))]  # fmt: skip
+    assert [line.split(maxsplit=2)[2] for line in told] == [
+        "CONFOUNDED: something else touched the service (deployment): layer release",
+        "hold: the run is held already",
+    ]
+
+
+def test_what_may_be_used_by_now_is_told_where_somebody_says_it() -> None:
+    lines = Lines(plan(), lambda plan, state, tolerance, now: 0.15)
+    told = [line for e in events(240) for line in lines.of(e) if "payments-outage" in line]
+    assert told[-1].endswith("so far: 3:40 of 30:00 (12-15 %), still open")

@@ -3,7 +3,6 @@
 import io
 import os
 import pty
-import sys
 import termios
 import threading
 from pathlib import Path
@@ -23,9 +22,7 @@ from gameday.cli.screen import LiveScreen, open_display
 from gameday.clock import Anchor, ScenarioClock, VirtualClock
 from gameday.journal.events import Draft, Event
 from gameday.plan import Signal
-
-sys.path.insert(0, str(Path(__file__).parent))
-from live_run import GO, PRODUCTION, events, plan  # noqa: E402  # a module beside the tests, not a test
+from tests.cli.live_run import GO, PRODUCTION, events, plan
 
 SIZES = [(80, 24), (140, 50), (60, 12), (40, 8), (200, 20), (120, 24), (30, 3), (20, 1)]
 PRODUCES = {"environment": "prod-eu", "environment_definition": PRODUCTION}
@@ -81,6 +78,17 @@ def test_the_screen_of_a_stressed_facilitator() -> None:
     assert section(lines, "RUNNING") == ["9:02 left  Send payments to the standby (1 of 3 done)"]
     assert section(lines, "NEXT") == ["+06:00  in 2:15  The supervisor calls"]
     assert section(lines, "SIGNALS")[3] == "payments-5xx      ALARM since +01:05"
+
+
+def test_after_an_abort_nothing_is_announced() -> None:
+    lines = shown(look(225, (220, Draft("abort.asked", {"why": "real"}))))
+    assert section(lines, "NEXT") == ["nothing: no step begins any more"] and "STOPPING" in lines[2]
+
+
+def test_before_the_go_the_clock_says_so() -> None:
+    assert "-05:00 to the go" in shown(look(-300))[0] and "waiting for the go" in shown(look(-603))[0]
+    late = View(look(-300).board, GO + 60_000, GO)
+    assert "waiting for the go" in shown(late)[0]
 
 
 def test_what_matters_least_goes_first() -> None:
@@ -184,6 +192,12 @@ def test_a_gauge_is_an_interval_against_its_limit(lo: float | None, hi: float | 
     assert bar(Gauge("t", "fca", lo, hi, "", "so far"), 11).plain == drawn
 
 
+def test_what_may_be_used_by_now_is_drawn_as_possible_and_still_open() -> None:
+    assert bar(Gauge("t", "fca", 0.25, None, "", "so far", so_far=0.5), 11).plain == "██▒▒▒›··│··"
+    assert bar(Gauge("t", "fca", 0.5, None, "", "so far", so_far=0.4), 11).plain == "████›···│··"
+    assert bar(Gauge("t", "fca", 0.5, None, "", "so far", so_far=float("inf")), 11).plain == "████▒▒▒▒│▒▒"
+
+
 def test_nothing_is_called_within_before_the_end_but_a_breach_is_called_at_once() -> None:
     assert {g.word for g in read_gauges(plan(), events(1230))} == {"so far"}
     assert [g.word for g in read_gauges(plan(), events())] == ["within", "within"]
@@ -261,7 +275,7 @@ def test_keys_see_what_waits_and_what_runs(tmp_path: Path) -> None:
 
 def test_without_a_terminal_there_are_plain_lines(tmp_path: Path) -> None:
     out = io.StringIO()
-    made = open_display(plan(), VirtualClock(GO), tmp_path, stdout=out)
+    made = open_display(plan(), VirtualClock(GO), tmp_path, stream=out)
     assert isinstance(made, PlainLines)
     made.close()
     assert out.getvalue() == "" and "\x1b" not in out.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gameday.cli.live.words import Told, tell
@@ -14,6 +15,10 @@ from gameday.reports.words import clock
 
 DIGITS = 9
 REPEAT_AFTER_MS = 60_000
+
+
+UsedShare = Callable[[Plan, State, str, Ms], float | None]
+"""Plan, state, tolerance id and the time -> the share of the tolerance that may be used by now, as a guard sees it."""
 
 
 def waiting(state: State) -> list[PromptState]:
@@ -58,6 +63,12 @@ class Board:
             return True
         self._unread[key] = event.at
         return False
+
+    def shares(self, used_share: UsedShare | None, now: Ms) -> dict[str, float | None]:
+        """Of each tolerance, the share that may be used by now; nothing when nobody can say."""
+        if used_share is None:
+            return {}
+        return {t.id: used_share(self.plan, self.state, t.id, now) for t in self.plan.tolerances}
 
     @property
     def go_ms(self) -> Ms | None:

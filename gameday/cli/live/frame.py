@@ -77,7 +77,7 @@ def header(view: View, width: int) -> list[Text]:
     badge = f" PRODUCTION {name} " if production else f" {name} "
     style = "bold white on red" if production else "bold black on green" if _rehearsal(view) else "bold black on yellow"
     phase = short(state.phase or "opening", 12).upper()
-    clocks = f"{view.board.since_go(view.now)} since go   {iso(view.wall)[11:19]} UTC"
+    clocks = f"{_go_clock(view)}   {iso(view.wall)[11:19]} UTC"
     left = line((f"{badge} speed {state.speed:g} ", style), (f"  {phase}  ", "bold"), (clocks, "bold"))
     if production:
         left.pad_right(max(0, width - left.cell_len))
@@ -85,6 +85,13 @@ def header(view: View, width: int) -> list[Text]:
     quiet = view.wall - view.board.heard_wall if view.board.heard_wall is not None else 0
     heard = (f"nothing heard for {span(quiet)}  ", "bold yellow") if quiet > QUIET_MS else ""
     return [left, line(heard, short(state.run or "", 90), ("  " + short(plan.title), "dim")), *_banner(view)]
+
+
+def _go_clock(view: View) -> str:
+    go, started = view.board.go_ms, view.board.state.t_go is not None
+    if go is None or (not started and view.now > go):
+        return "waiting for the go"  # a baseline may last longer than planned, until it is clean
+    return f"{view.board.since_go(view.now)} {'since' if view.now >= go else 'to the'} go"
 
 
 def _rehearsal(view: View) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import ceil, floor
 from typing import Any
 
 from rich.text import Text
@@ -12,7 +13,7 @@ from rich.text import Text
 from gameday.journal.events import Event
 from gameday.model.scenario import ToleranceGuard
 from gameday.plan import Plan
-from gameday.reports.words import measured, used
+from gameday.reports.words import clock, measured, used
 from gameday.verdict.run import judge_run
 
 SCALE = 1.25  # the bar's right end, in limits: what lies beyond the limit must be seen to lie beyond it
@@ -23,7 +24,10 @@ STANDING = frozenset(
 
 @dataclass(frozen=True)
 class Gauge:
-    """One tolerance. ``lo`` and ``hi`` are shares of the limit; ``hi`` None is open: the disruption may go on."""
+    """One tolerance. ``lo`` and ``hi`` are shares of the limit; ``hi`` None is open: the disruption may go on.
+
+    ``so_far`` is the share that may be used by now, which is what a guard looks at; None when nobody says.
+    """
 
     id: str
     authority: str
@@ -33,6 +37,12 @@ class Gauge:
     word: str
     codes: tuple[str, ...] = ()
     guard: float | None = None
+    so_far: float | None = None
+
+    @property
+    def possible(self) -> float | None:
+        """How far the bar goes: to the upper end, else to what may be used by now."""
+        return self.hi if self.hi is not None else self.so_far
 
     @property
     def line(self) -> str:
@@ -41,20 +51,27 @@ class Gauge:
         return f"{self.id} ({self.authority}) {self.word}: {self.text}{codes}"
 
 
-def read_gauges(plan: Plan, events: Sequence[Event]) -> tuple[Gauge, ...]:
-    """The gauges after these events, judged as the verdict is. Before the run has ended nothing is called within."""
+def read_gauges(
+    plan: Plan, events: Sequence[Event], so_far: Mapping[str, float | None] | None = None
+) -> tuple[Gauge, ...]:
+    """The gauges after these events, judged as the verdict is. Before the run has ended nothing is called within.
+
+    ``so_far`` is, by tolerance, the share that may be used by now.
+    """
     found = judge_run(plan, events)
     over = any(event.type == "run.ended" for event in events)
-    broken = any(event.type == "fault.requested" for event in events)
-    return tuple(_gauge(plan, judged, over, broken) for judged in found["tolerances"])
+    # Whoever saw an effect has read what came after the baseline; before that, its end may only be unread yet.
+    broken = any(event.type == "fault.effective" for event in events)
+    shares = {} if over or so_far is None else so_far
+    return tuple(_gauge(plan, j, over, broken, shares.get(j["id"])) for j in found["tolerances"])
 
 
-def _gauge(plan: Plan, judged: dict[str, Any], over: bool, broken: bool) -> Gauge:
+def _gauge(plan: Plan, judged: dict[str, Any], over: bool, broken: bool, so_far: float | None) -> Gauge:
     guards = [g.at for g in plan.guards if isinstance(g, ToleranceGuard) and g.tolerance == judged["id"]]
     lo, hi = judged["used"]
     blank = "METRIC_NOT_MEASURED" in judged["codes"]
     codes = tuple(c for c in judged["codes"] if over or (broken and c in STANDING))
-    text = "no data yet" if blank and not over else "not measured" if blank else _text(judged, over)
+    text = "no data yet" if blank and not over else "not measured" if blank else _text(judged, over, so_far)
     return Gauge(
         judged["id"],
         judged["authority"],
@@ -64,6 +81,7 @@ def _gauge(plan: Plan, judged: dict[str, Any], over: bool, broken: bool) -> Gaug
         _word(judged, over),
         codes,
         min(guards, default=None),
+        None if blank else so_far,
     )
 
 
@@ -71,19 +89,28 @@ def _word(judged: dict[str, Any], over: bool) -> str:
     return str(judged["verdict"]) if over or judged["verdict"] == "breached" else "so far"
 
 
-def _text(judged: dict[str, Any], over: bool) -> str:
-    lo, hi, limit = (measured(judged, key) for key in ("m_lo", "m_hi", "limit"))
+def _text(judged: dict[str, Any], over: bool, so_far: float | None) -> str:
+    lo, hi, limit = _whole(judged, "m_lo", floor), _whole(judged, "m_hi", ceil), measured(judged, "limit")
     if judged["used"][0] is None:
         return f"{lo} to {hi}, limit {limit}"
     share = used(judged).removeprefix("used ")
+    if judged["used"][1] is None and so_far is not None and so_far < float("inf"):
+        both = used({"used": [judged["used"][0], max(so_far, judged["used"][0])]}).removeprefix("used ")
+        return f"{lo} of {limit} ({both}), still open"
     if judged["used"][1] is None:
         end = "upper end unknown" if over else "still open"
         return f"at least {lo} of {limit} ({share.removeprefix('at least ')}), {end}"
     return f"{lo} to {hi} of {limit} ({share})"
 
 
+def _whole(judged: dict[str, Any], key: str, outward: Callable[[float], int]) -> str:
+    """Whole seconds, rounded so that the interval never looks narrower than it is."""
+    seconds = judged.get(f"{key}_s")
+    return measured(judged, key) if seconds is None else clock(outward(seconds))
+
+
 def bar(gauge: Gauge, width: int) -> Text:
-    """``█`` certain, ``▒`` possible, ``›`` open to the right, ``│`` the limit, ``!`` where a guard stops the run."""
+    """``█`` certain, ``▒`` possible, ``›`` still open, ``│`` the limit, ``!`` where a guard stops the run."""
     if gauge.lo is None:
         return Text("?" * width, style="dim")
     cells = [_cell(i, gauge, width) for i in range(width)]
@@ -94,7 +121,7 @@ def bar(gauge: Gauge, width: int) -> Text:
 
 
 def _at(share: float, width: int) -> int:
-    return min(width - 1, int(share / SCALE * width))
+    return min(width - 1, int(min(share, SCALE) / SCALE * width))
 
 
 def _cell(index: int, gauge: Gauge, width: int) -> tuple[str, str]:
@@ -104,10 +131,11 @@ def _cell(index: int, gauge: Gauge, width: int) -> tuple[str, str]:
         return ("│", "bold reverse red") if lo > 1 else ("│", "bold")
     if index < certain or (index == 0 and lo > 0):
         return "█", "red" if lo > 1 else "yellow"
-    if gauge.hi is None and index == max(certain, 1) and lo > 0:
-        return "›", "bold yellow"
-    if gauge.hi is not None and gauge.hi > lo and index <= _at(gauge.hi, width):
+    hi = gauge.possible
+    if hi is not None and hi > lo and index <= _at(hi, width):
         return "▒", "yellow"
+    if gauge.hi is None and lo > 0 and index == max(certain, 1, 0 if hi is None or hi <= lo else _at(hi, width) + 1):
+        return "›", "bold yellow"
     if gauge.guard is not None and index == _at(gauge.guard, width):
         return "!", "bold magenta"
     return "·", "dim"

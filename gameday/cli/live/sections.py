@@ -19,6 +19,7 @@ from gameday.plan import PlannedStep, Signal
 from gameday.reports.words import clock
 
 STYLES: dict[Tone, str] = {"": "", "good": "green", "warn": "yellow", "bad": "bold red"}
+UNITS = {"count": "", "milliseconds": " ms", "seconds": " s", "percent": " %", "bytes": " B"}
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ def prompts(view: View, _width: int) -> list[Text]:
 
 def _left(view: View, step: PlannedStep) -> list[tuple[str, str]]:
     """The time left of a running step; a limit on people stands still while the run is held."""
-    since = view.board.state.step(step.id).started_ms
+    prompt = view.board.state.prompts.get(step.id)
+    since = prompt.delivered_ms if prompt else view.board.state.step(step.id).started_ms
     if step.within_ms is None or since is None:
         return [("no limit", "dim")]
     stood = _held(view, since) if _of_people(step) else 0
@@ -154,6 +156,9 @@ def _progress(view: View, step: PlannedStep) -> str:
 
 def upcoming(view: View, _width: int) -> list[Text]:
     """Steps to come: those with a time first, with the clock since go at which they will start."""
+    state = view.board.state
+    if state.abort is not None or state.guards_fired or state.ended_status is not None:
+        return [line(("nothing: no step begins any more", "dim"))]
     pending = view.board.steps("pending")
     timed = sorted((s for s in pending if not s.after and s.when is None), key=lambda s: s.at_ms or 0)
     later = [s for s in pending if s.after or s.when is not None]
@@ -209,7 +214,7 @@ def _signal(view: View, signal: Signal, name: int, cells: int) -> Text:
         return line(label, drawn, ("  no data yet", "yellow"))
     age = max(0, view.now - last[0] - signal.period_ms)
     stale = age > signal.settles_ms + 3 * signal.period_ms
-    unit = "" if signal.unit == "count" else f" {short(signal.unit, 6)}"
+    unit = UNITS.get(signal.unit, f" {short(signal.unit, 8)}")
     told = (f" NO DATA {span(age)}", "bold yellow") if stale else (f" {span(age)} ago", "dim")
     return line(label, drawn, f" {number(last[1])}{unit}", told)
 

@@ -55,9 +55,10 @@ def _facts(event: Event, plan: Plan) -> _Facts:
     facts = _Facts({key: short(_joined(value)) for key, value in event.what.items() if value is not None})
     if "step" in event.what:
         facts["title"] = title(plan, event.what["step"])
-    facts["by"] = "" if event.who == CONDUCTOR else f", by {short(event.who, 60)}"
+    author = event.what.get("role") if event.who == CONDUCTOR else event.who
+    facts["by"] = f", by {short(author, 60)}" if author else ""
     facts["author"] = short(event.who, 60)
-    facts["touched"] = f" ({facts['touches']} touched the service: CONFOUNDED)" if "touches" in facts else ""
+    facts["said"] = f": {short(event.what['text'])}" if event.what.get("text") else ""
     facts["because"] = f": {short(event.what['why'])}" if event.what.get("why") else ""
     return facts
 
@@ -77,7 +78,7 @@ _TEMPLATES: dict[str, tuple[str, str, Tone]] = {
     "fault.ended": ("FAULT", "{title}: its provider says {status}; not seen gone yet", "warn"),
     "fault.gone": ("FAULT", "{title}: GONE, seen by {witness}", "good"),
     "fault.not_gone": ("FAULT", "{title}: NOT SEEN GONE; look at {resources}", "bad"),
-    "prompt.acknowledged": ("PROMPT", "{prompt} answered by {role}", "good"),
+    "prompt.acknowledged": ("PROMPT", "{prompt} answered{by}{said}", "good"),
     "task.step_done": ("TASK", "{title}: step {number} done{by}", "good"),
     "role.unavailable": ("PEOPLE", "{role} is unavailable", "warn"),
     "role.available": ("PEOPLE", "{role} is available again", ""),
@@ -89,10 +90,11 @@ _TEMPLATES: dict[str, tuple[str, str, Tone]] = {
     "hold.ended": ("HOLD", "the timeline goes on{by}", ""),
     "step.skip_asked": ("STEP", "{title}: skip asked{by}", "warn"),
     "abort.asked": ("ABORT", "abort asked{by}{because}", "bad"),
-    "note": ("NOTE", "{author}: {text}{touched}", ""),
-    "command.refused": ("REFUSED", "a command{by} was refused{because}", "warn"),
+    "note": ("NOTE", "{author}: {text}", ""),
+    "command.refused": ("REFUSED", "{kind}{by}{because}", "warn"),
+    "service.touched": ("DATA", "CONFOUNDED: something else touched the service ({kind}){because}", "warn"),
     "undo.started": ("UNDO", "taking everything back{because}", "warn"),
-    "undo.done": ("UNDO", "{title}: taken back", ""),
+    "undo.done": ("UNDO", "{title}: stopped and cleaned up at its provider", ""),
     "undo.failed": ("UNDO", "{title}: FAILED: {error}; look at {resources}", "bad"),
 }
 _PHASES = {
@@ -129,7 +131,7 @@ def _claimed(event: Event, _plan: Plan) -> Told | None:
 def _step_ended(event: Event, plan: Plan) -> Told:
     what, result = event.what, str(event.what["result"])
     after = what.get("after_ms")
-    took = "" if after is None else f" after {clock(after / 1000)}"
+    took = "" if after is None else f" after {clock(after // 1000)}"
     why = f" ({short(what['why'])})" if what.get("why") else ""
     return Told("STEP", f"{title(plan, what['step'])}: {short(result)}{took}{why}", _RESULTS.get(result, ""))
 
@@ -178,9 +180,11 @@ def _alarm(event: Event, _plan: Plan) -> Told:
     return Told("ALARM", f"{short(event.what['signal'])}: {short(state)}", tone)
 
 
-def _disturbed(event: Event, _plan: Plan) -> Told:
+def _disturbed(event: Event, _plan: Plan) -> Told | None:
     what = event.what
-    long = clock((what["to_ms"] - what["from_ms"]) / 1000)
+    if what["to_ms"] <= what["from_ms"]:
+        return None  # only the lag was measured again
+    long = clock(-(-(what["to_ms"] - what["from_ms"]) // 1000))
     return Told("DATA", f"this machine was too slow for {long}; datapoints of that time count as unknown", "warn")
 
 
