@@ -25,6 +25,7 @@ from gameday.reports import deviations, timeline
 from gameday.reports.bars import bar
 from gameday.reports.escape import Safe, md, plain
 from gameday.reports.limits import limits
+from gameday.reports.summary import expected, in_short, span, taken_back
 from gameday.reports.words import CLOCKS, METRICS, OUTCOMES, clock, day, measured, offset, outward, reasons, used
 
 TEMPLATE = Path("templates") / "report.md.j2"
@@ -103,11 +104,12 @@ def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_i
         "plan": plan.model_dump(mode="json", by_alias=True),
         "verdict": verdict,
         "run_id": run_id,
+        "in_short": in_short(verdict),
         "outcome_words": OUTCOMES[verdict["outcome"]],
         "when": day(verdict["t_go"]) or "there was no go",
         "lasted": clock((events[-1].at - events[0].at) // 1000) if events else "",
-        "taken_back": _taken_back(verdict),
-        "expected": _tally([e["result"] for e in verdict["expectations"]]),
+        "taken_back": taken_back(verdict),
+        "expected": expected(plan, verdict),
         "judged": [_tolerance(plan, t) for t in verdict["tolerances"]],
         "faults": [_fault(s, verdict) for s in plan.steps if s.fault is not None],
         "moments": timeline.moments(plan, events, verdict["impact"], go),
@@ -133,7 +135,7 @@ def _tolerance(plan: Plan, judged: dict[str, Any]) -> dict[str, Any]:
         "authority": judged["authority"] if judged["authority"] == "internal" else judged["authority"].upper(),
         "metric": METRICS[judged["metric"]],
         "change": _change(judged),
-        "measured": _span(measured(judged, "m_lo"), measured(judged, "m_hi")) if known else "not measured",
+        "measured": span(measured(judged, "m_lo"), measured(judged, "m_hi")) if known else "not measured",
         "limit": measured(judged, "limit"),
         "comparator": "at most" if tolerance.comparator == "<=" else "less than",
         "margin": "none" if judged["verdict"] != "within" else measured(judged, "margin"),
@@ -154,23 +156,6 @@ def _change(judged: dict[str, Any]) -> str | None:
     for detail in judged["details"].values():
         text = text.replace(f" {detail}", "") if text else text
     return text
-
-
-def _taken_back(verdict: dict[str, Any]) -> str:
-    """Whether every fault was seen gone, in a line."""
-    left = [f["step"] for f in verdict["faults"] if not f["seen_gone"]]
-    if left:
-        return f"NOT SEEN GONE: {', '.join(left)}"
-    return "every fault was seen gone" if verdict["faults"] else "nothing was injected"
-
-
-def _tally(results: list[str]) -> str:
-    """``3 met, 2 missed``: in the order in which they first came."""
-    return ", ".join(f"{results.count(r)} {r}" for r in dict.fromkeys(results)) or "nothing was expected"
-
-
-def _span(lo: str, hi: str) -> str:
-    return f"at least {lo}" if hi == "unbounded" else lo if lo == hi else f"{lo} to {hi}"
 
 
 def _fault(step: PlannedStep, verdict: dict[str, Any]) -> dict[str, Any]:
@@ -203,15 +188,15 @@ def _clocks(verdict: dict[str, Any]) -> Iterator[dict[str, str]]:
         }
 
 
-def _expectation(plan: Plan, expected: dict[str, Any]) -> dict[str, str]:
+def _expectation(plan: Plan, told: dict[str, Any]) -> dict[str, str]:
     return {
-        "id": expected["id"],
-        "title": next(s.title for s in plan.steps if s.id == expected["id"]),
-        "result": expected["result"],
-        "after": "" if expected["after_s"] is None else clock(expected["after_s"]),
-        "within": "no limit" if expected["within_s"] is None else clock(expected["within_s"]),
-        "why": expected["why"] or "",
-        "evidence": ", ".join(expected["evidence"]),
+        "id": told["id"],
+        "title": next(s.title for s in plan.steps if s.id == told["id"]),
+        "result": told["result"],
+        "after": "" if told["after_s"] is None else clock(told["after_s"]),
+        "within": "no limit" if told["within_s"] is None else clock(told["within_s"]),
+        "why": told["why"] or "",
+        "evidence": ", ".join(told["evidence"]),
     }
 
 

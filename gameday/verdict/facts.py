@@ -126,6 +126,8 @@ def gather(events: Iterable[Event]) -> Facts:
 
 
 def _take(facts: Facts, event: Event) -> None:
+    if not isinstance(event.what, dict) or not isinstance(event.type, str) or not isinstance(event.who, str):
+        raise TypeError("an event's what is a mapping, its type and who are words")
     if event.type not in ("conductor.claimed", "command.refused"):
         facts.last_ms = event.at
     if event.type in STOPPING and facts.stopped_by is None:
