@@ -44,7 +44,8 @@ class Folder:
 def conclude(run_dir: Path) -> dict[str, Any]:
     """Judge this run and write its verdict.json, signals/*.csv and report.md; returns what verdict.json holds.
 
-    Pure from the folder: no clock, no network, no environment. Each file is written whole or not at all. DamagedRun
+    Pure from the folder (and the template of the workspace around it, which the report names by its SHA-256): no clock,
+    no network, no environment variable. Each file is written whole or not at all. DamagedRun
     when the folder cannot be trusted, and then nothing is written; InvalidFiles (TEMPLATE_BROKEN) when the workspace's
     own template fails, after verdict and signals were written; CouldNotStart (CANNOT_WRITE).
     """

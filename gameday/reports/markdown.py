@@ -110,7 +110,7 @@ def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_i
         "lasted": clock((events[-1].at - events[0].at) // 1000) if events else "",
         "taken_back": taken_back(verdict),
         "expected": expected(plan, verdict),
-        "judged": [_tolerance(plan, t) for t in verdict["tolerances"]],
+        **_judged(plan, verdict),
         "faults": [_fault(s, verdict) for s in plan.steps if s.fault is not None],
         "moments": timeline.moments(plan, events, verdict["impact"], go),
         "clocks": list(_clocks(verdict)),
@@ -124,6 +124,17 @@ def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_i
         "limits": limits(plan, verdict),
         "provenance": verdict.get("provenance") or {},
     }
+
+
+def _judged(plan: Plan, verdict: dict[str, Any]) -> dict[str, Any]:
+    """The tolerances, and the reasons that hold for every one that is not within: those are told once."""
+    judged = [_tolerance(plan, t) for t in verdict["tolerances"]]
+    told = [t["reasons"] for t in judged if t["verdict"] != "within"]
+    shared = [r for r in told[0] if all(r in reasons_of for reasons_of in told)] if len(told) > 1 else []
+    for tolerance in judged:
+        tolerance["own_reasons"] = [r for r in tolerance["reasons"] if r not in shared]
+        tolerance["tested"] = verdict["outcome"] != "not tested"
+    return {"judged": judged, "shared_reasons": shared}
 
 
 def _tolerance(plan: Plan, judged: dict[str, Any]) -> dict[str, Any]:

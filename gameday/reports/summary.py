@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gameday.plan import Plan
+from gameday.reports.escape import Safe, md
 from gameday.reports.words import measured, outward
 
 
@@ -46,7 +47,7 @@ def taken_back(verdict: dict[str, Any]) -> str:
     """Whether every fault was seen gone, in a line."""
     left = [f["step"] for f in verdict["faults"] if not f["seen_gone"]]
     if left:
-        return f"NOT SEEN GONE: {', '.join(left)}"
+        return Safe(f"**NOT SEEN GONE**: {md(', '.join(left))}")
     return "every fault was seen gone" if verdict["faults"] else "nothing was injected"
 
 
