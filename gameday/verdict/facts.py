@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from gameday.clock import Ms
 from gameday.errors import DamagedRun, Problem
@@ -13,6 +14,9 @@ from gameday.journal.events import CONDUCTOR, Event
 STOPPING = frozenset({"abort.asked", "guard.fired", "guard.unreadable"})
 STAFF = frozenset({CONDUCTOR, "facilitator", "safety-officer", "scribe", "evaluator"})  # who knows what will break
 ASKS = frozenset({"acknowledge", "answer", "perform"})
+WORDS = frozenset({"step", "result", "signal", "state", "kind", "run", "environment"})
+NEEDED = frozenset({"t_go_ms", "t0_ms", "since_ms", "from_ms", "to_ms"})
+LATEST_MS = 253_402_300_800_000  # the year 10000, from which on no time can be written
 Mark = tuple[Ms, int]  # when something happened, and the number of the event that says so
 
 
@@ -128,6 +132,12 @@ def gather(events: Iterable[Event]) -> Facts:
 def _take(facts: Facts, event: Event) -> None:
     if not isinstance(event.what, dict) or not isinstance(event.type, str) or not isinstance(event.who, str):
         raise TypeError("an event's what is a mapping, its type and who are words")
+    for key, value in event.what.items():
+        if key in WORDS and not isinstance(value, str):
+            raise TypeError(f"{key} is a word")
+        absent = value is None and key not in NEEDED
+        if key.endswith("_ms") and key != "read_to_ms" and not (absent or _is_time(value)):
+            raise ValueError(f"{key} is no time in milliseconds")
     if event.type not in ("conductor.claimed", "command.refused"):
         facts.last_ms = event.at
     if event.type in STOPPING and facts.stopped_by is None:
@@ -136,6 +146,10 @@ def _take(facts: Facts, event: Event) -> None:
         handler(facts, event)
     if event.type.startswith(("fault.", "undo.")):
         _fault(facts, event)
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LATEST_MS
 
 
 def _fault(facts: Facts, event: Event) -> None:
@@ -280,12 +294,27 @@ def _sampled(facts: Facts, event: Event) -> None:
     facts.look_ms = event.at
     for signal, until in event.what.get("read_to_ms", {}).items():
         facts.tells_looks = True
-        facts.looks.setdefault(signal, []).append((event.at, int(until)))
+        facts.looks.setdefault(signal, []).append((event.at, _start(until)))
     for signal, points in event.what["values"].items():
         known = facts.series.setdefault(signal, {})
         for start, value in points:
             if value is not None or start not in known:  # a missing datapoint never replaces a known value
-                known[start] = value
+                known[_start(start)] = _value(value)
+
+
+def _start(start: object) -> Ms:
+    if not isinstance(start, int) or not _is_time(start):
+        raise ValueError("a bucket starts at a time in milliseconds")
+    return start
+
+
+def _value(value: Any) -> float | None:
+    """A number, or None: unknown. An alarm's word is no number, and no tolerance is measured by one."""
+    if value is None or isinstance(value, str):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+        raise ValueError("a datapoint is a number or nothing")
+    return float(value)
 
 
 def _run_ended(facts: Facts, event: Event) -> None:

@@ -17,7 +17,8 @@ from gameday.cli.report import report
 from gameday.errors import CouldNotStart, DamagedRun, GamedayError, InvalidFiles
 from gameday.journal.events import Draft, Event
 from gameday.journal.store import FIRST, Journal
-from gameday.reports.finish import conclude
+from gameday.reports.finish import conclude, judge_folder, read_run
+from gameday.reports.markdown import render
 
 sys.path.append(str(Path(__file__).parent))
 from a_day import GO, a_day, plan, story, write  # noqa: E402  # a module beside the tests, not a test
@@ -185,6 +186,22 @@ def test_a_journal_cut_at_any_line_is_judged_or_refused_never_a_traceback(tmp_pa
         folder = tmp_path / "r"
         (folder / "journal.jsonl").write_bytes(b"".join(whole[:kept]))
         assert conclude(folder)["outcome"] in ("stopped", "unsafe")
+
+
+@pytest.mark.parametrize("value", [None, "word", {}, 10**30])
+def test_a_fact_of_another_shape_is_judged_or_refused_never_a_traceback(tmp_path: Path, value: object) -> None:
+    """The chain is whole, as if a newer or broken writer had made it."""
+    told = story()
+    for index, (at, draft) in enumerate(told):
+        for key in draft.what if draft.type != "conductor.claimed" else ():
+            changed = (at, Draft(draft.type, {**draft.what, key: value}, draft.who))
+            folder = write(tmp_path / f"{index}-{key}", plan(), [*told[:index], changed, *told[index + 1 :]])
+            try:
+                read = read_run(folder)
+                found = judge_folder(read)
+                render(read.plan, read.events, found, "r")
+            except DamagedRun as error:
+                assert error.problems[0].code == "EVENT_MALFORMED"
 
 
 def test_an_old_journal_that_names_no_plan_says_that_nothing_binds_it(tmp_path: Path) -> None:
