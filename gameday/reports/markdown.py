@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import jinja2
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -67,12 +69,9 @@ def render(
 ) -> str:
     """The report as Markdown; InvalidFiles (TEMPLATE_BROKEN) names file and line of a template that fails."""
     template = template or template_of()
-    environment = ImmutableSandboxedEnvironment(  # no HTML is made: ``finalize`` escapes every value for Markdown
-        undefined=StrictUndefined, finalize=md, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
-    )
     content = {**_content(plan, events, verdict, run_id), "template": template.words()}
     try:
-        text = environment.from_string(template.text).render(content)
+        text = _compiled(template.text).render(content)
     except TemplateSyntaxError as error:
         raise _broken(template.path, error.lineno, str(error.message)) from error
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
@@ -80,6 +79,14 @@ def render(
     lines = [line.rstrip() for line in text.splitlines()]
     kept = [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
     return "\n".join(kept).strip("\n") + "\n"
+
+
+@lru_cache(maxsize=4)
+def _compiled(text: str) -> jinja2.Template:
+    environment = ImmutableSandboxedEnvironment(  # no HTML is made: ``finalize`` escapes every value for Markdown
+        undefined=StrictUndefined, finalize=md, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(text)
 
 
 def _broken(path: Path, line: int, what: str) -> InvalidFiles:
