@@ -193,7 +193,8 @@ def test_a_fact_of_another_shape_is_judged_or_refused_never_a_traceback(tmp_path
     """The chain is whole, as if a newer or broken writer had made it."""
     told, values = story(), cycle([None, "word", {}, 10**30, True])
     for index, (at, draft) in enumerate(told):
-        for key, value in product(draft.what if draft.type != "conductor.claimed" else (), (next(values), next(values))):
+        keys = draft.what if draft.type != "conductor.claimed" else ()
+        for key, value in product(keys, (next(values), next(values))):
             changed = (at, Draft(draft.type, {**draft.what, key: value}, draft.who))
             folder = write(tmp_path / f"{index}-{key}-{value}", plan(), [*told[:index], changed, *told[index + 1 :]])
             try:
