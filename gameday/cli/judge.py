@@ -58,7 +58,7 @@ def run_words(found: dict[str, Any], plan: Any) -> str:
 def _words(found: dict[str, Any], tolerance: Any) -> str:
     from gameday.verdict.codes import CODES
 
-    timed = "m_lo_s" in found
+    timed, change = "m_lo_s" in found, found.get("to_conclude")
     lo, hi = (found["m_lo_s" if timed else "m_lo"], found["m_hi_s" if timed else "m_hi"])
     unit = " s" if timed else ""
     most = "without an upper bound" if hi is None else f"to {hi}{unit}"
@@ -67,7 +67,8 @@ def _words(found: dict[str, Any], tolerance: Any) -> str:
         f"measured  {lo}{unit} {most}; limit {tolerance.comparator} {tolerance.limit_text()}; {_used(found['used'])}",
         f"coverage  {found['coverage']:.1%} of the buckets are known",
     ]
-    return "\n".join([*lines, *(f"because   {code}: {CODES[code]}" for code in found["codes"])])
+    lines += [" ".join([f"because   {c}: {CODES[c]}.", found.get("details", {}).get(c, "")]) for c in found["codes"]]
+    return "\n".join(line.rstrip() for line in [*lines, *([f"change    {change}"] if change else [])])
 
 
 def _used(used: list[float | None]) -> str:

@@ -19,7 +19,7 @@ def bar(lo: float, hi: float | None, limit: float) -> str:
     if farthest <= 0:
         return LIMIT if hi is not None else POSSIBLE * WIDTH + OPEN
     scale = WIDTH / farthest
-    mark = round(limit * scale)
+    mark = min(round(limit * scale), WIDTH if hi is not None and max(hi, lo) <= limit else WIDTH - 1)
     certain, possible = math.floor(round(lo * scale, 9)), WIDTH if hi is None else math.ceil(round(hi * scale, 9))
     certain = min(certain, mark) if lo <= limit else max(certain, min(mark + 1, WIDTH))
     possible = min(possible, mark) if hi is not None and hi <= limit else max(possible, min(mark + 1, WIDTH))

@@ -18,12 +18,13 @@ from pydantic import ValidationError
 from gameday import __version__
 from gameday.errors import DamagedRun, Place, Problem
 from gameday.journal.events import Event
+from gameday.journal.state import fold
 from gameday.journal.store import read
 from gameday.plan import Plan
 from gameday.reports.files import write_whole
 from gameday.reports.markdown import render, template_of
 from gameday.reports.signals import export_signals
-from gameday.verdict.facts import gather
+from gameday.verdict.facts import Facts, gather
 from gameday.verdict.run import judge_run
 
 PLAN, JOURNAL, VERDICT, REPORT = "plan.json", "journal.jsonl", "verdict.json", "report.md"
@@ -43,7 +44,8 @@ class Folder:
 def conclude(run_dir: Path) -> dict[str, Any]:
     """Judge this run and write its verdict.json, signals/*.csv and report.md; returns what verdict.json holds.
 
-    Pure from the folder: no clock, no network, no environment. Each file is written whole or not at all. DamagedRun
+    Pure from the folder (and the template of the workspace around it, which the report names by its SHA-256): no clock,
+    no network, no environment variable. Each file is written whole or not at all. DamagedRun
     when the folder cannot be trusted, and then nothing is written; InvalidFiles (TEMPLATE_BROKEN) when the workspace's
     own template fails, after verdict and signals were written; CouldNotStart (CANNOT_WRITE).
     """
@@ -68,7 +70,7 @@ def read_run(run_dir: Path) -> Folder:
         raise _damaged("JOURNAL_DAMAGED", "a line is nested too deep to be an event", RESTORE, run_dir) from error
     if not events:
         raise _damaged("JOURNAL_EMPTY", "the journal holds no event", RESTORE, run_dir / JOURNAL)
-    sha256, registered = hashlib.sha256(raw).hexdigest(), gather(events).plan_hashes
+    sha256, registered = hashlib.sha256(raw).hexdigest(), _whole(events).plan_hashes
     if registered and sha256 not in registered:
         what = f"it was altered after the run began: its SHA-256 is {sha256}, the journal registered {registered[0]}"
         raise _damaged("PLAN_ALTERED", what, RESTORE, run_dir / PLAN)
@@ -86,6 +88,17 @@ def read_run(run_dir: Path) -> Folder:
             "judged_by_version": __version__,
         },
     )
+
+
+def _whole(events: list[Event]) -> Facts:
+    """What the events say, folded both ways, so that whatever lacks a fact is found before anything is written."""
+    facts = gather(events)
+    try:
+        fold(events)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"an event does not hold what its type must hold ({type(error).__name__}: {error})"
+        raise DamagedRun(Problem("EVENT_MALFORMED", what, RESTORE)) from error
+    return facts
 
 
 def judge_folder(folder: Folder) -> dict[str, Any]:

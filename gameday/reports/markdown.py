@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import jinja2
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -25,6 +27,7 @@ from gameday.reports import deviations, timeline
 from gameday.reports.bars import bar
 from gameday.reports.escape import Safe, md, plain
 from gameday.reports.limits import limits
+from gameday.reports.summary import expected, in_short, span, taken_back
 from gameday.reports.words import CLOCKS, METRICS, OUTCOMES, clock, day, measured, offset, outward, reasons, used
 
 TEMPLATE = Path("templates") / "report.md.j2"
@@ -66,12 +69,9 @@ def render(
 ) -> str:
     """The report as Markdown; InvalidFiles (TEMPLATE_BROKEN) names file and line of a template that fails."""
     template = template or template_of()
-    environment = ImmutableSandboxedEnvironment(  # no HTML is made: ``finalize`` escapes every value for Markdown
-        undefined=StrictUndefined, finalize=md, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
-    )
     content = {**_content(plan, events, verdict, run_id), "template": template.words()}
     try:
-        text = environment.from_string(template.text).render(content)
+        text = _compiled(template.text).render(content)
     except TemplateSyntaxError as error:
         raise _broken(template.path, error.lineno, str(error.message)) from error
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
@@ -79,6 +79,14 @@ def render(
     lines = [line.rstrip() for line in text.splitlines()]
     kept = [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
     return "\n".join(kept).strip("\n") + "\n"
+
+
+@lru_cache(maxsize=4)
+def _compiled(text: str) -> jinja2.Template:
+    environment = ImmutableSandboxedEnvironment(  # no HTML is made: ``finalize`` escapes every value for Markdown
+        undefined=StrictUndefined, finalize=md, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(text)
 
 
 def _broken(path: Path, line: int, what: str) -> InvalidFiles:
@@ -103,12 +111,13 @@ def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_i
         "plan": plan.model_dump(mode="json", by_alias=True),
         "verdict": verdict,
         "run_id": run_id,
+        "in_short": in_short(verdict),
         "outcome_words": OUTCOMES[verdict["outcome"]],
         "when": day(verdict["t_go"]) or "there was no go",
         "lasted": clock((events[-1].at - events[0].at) // 1000) if events else "",
-        "taken_back": _taken_back(verdict),
-        "expected": _tally([e["result"] for e in verdict["expectations"]]),
-        "judged": [_tolerance(plan, t) for t in verdict["tolerances"]],
+        "taken_back": taken_back(verdict),
+        "expected": expected(plan, verdict),
+        **_judged(plan, verdict),
         "faults": [_fault(s, verdict) for s in plan.steps if s.fault is not None],
         "moments": timeline.moments(plan, events, verdict["impact"], go),
         "clocks": list(_clocks(verdict)),
@@ -124,6 +133,17 @@ def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_i
     }
 
 
+def _judged(plan: Plan, verdict: dict[str, Any]) -> dict[str, Any]:
+    """The tolerances, and the reasons that hold for every one that is not within: those are told once."""
+    judged = [_tolerance(plan, t) for t in verdict["tolerances"]]
+    told = [t["reasons"] for t in judged if t["verdict"] != "within"]
+    shared = [r for r in told[0] if all(r in reasons_of for reasons_of in told)] if len(told) > 1 else []
+    for tolerance in judged:
+        tolerance["own_reasons"] = [r for r in tolerance["reasons"] if r not in shared]
+        tolerance["tested"] = verdict["outcome"] != "not tested"
+    return {"judged": judged, "shared_reasons": shared}
+
+
 def _tolerance(plan: Plan, judged: dict[str, Any]) -> dict[str, Any]:
     tolerance = next(t for t in plan.tolerances if t.id == judged["id"])
     lo, hi, limit = (judged.get(f"{n}_s", judged.get(n)) for n in ("m_lo", "m_hi", "limit"))
@@ -133,7 +153,7 @@ def _tolerance(plan: Plan, judged: dict[str, Any]) -> dict[str, Any]:
         "authority": judged["authority"] if judged["authority"] == "internal" else judged["authority"].upper(),
         "metric": METRICS[judged["metric"]],
         "change": _change(judged),
-        "measured": _span(measured(judged, "m_lo"), measured(judged, "m_hi")) if known else "not measured",
+        "measured": span(measured(judged, "m_lo"), measured(judged, "m_hi")) if known else "not measured",
         "limit": measured(judged, "limit"),
         "comparator": "at most" if tolerance.comparator == "<=" else "less than",
         "margin": "none" if judged["verdict"] != "within" else measured(judged, "margin"),
@@ -154,23 +174,6 @@ def _change(judged: dict[str, Any]) -> str | None:
     for detail in judged["details"].values():
         text = text.replace(f" {detail}", "") if text else text
     return text
-
-
-def _taken_back(verdict: dict[str, Any]) -> str:
-    """Whether every fault was seen gone, in a line."""
-    left = [f["step"] for f in verdict["faults"] if not f["seen_gone"]]
-    if left:
-        return f"NOT SEEN GONE: {', '.join(left)}"
-    return "every fault was seen gone" if verdict["faults"] else "nothing was injected"
-
-
-def _tally(results: list[str]) -> str:
-    """``3 met, 2 missed``: in the order in which they first came."""
-    return ", ".join(f"{results.count(r)} {r}" for r in dict.fromkeys(results)) or "nothing was expected"
-
-
-def _span(lo: str, hi: str) -> str:
-    return f"at least {lo}" if hi == "unbounded" else lo if lo == hi else f"{lo} to {hi}"
 
 
 def _fault(step: PlannedStep, verdict: dict[str, Any]) -> dict[str, Any]:
@@ -203,15 +206,15 @@ def _clocks(verdict: dict[str, Any]) -> Iterator[dict[str, str]]:
         }
 
 
-def _expectation(plan: Plan, expected: dict[str, Any]) -> dict[str, str]:
+def _expectation(plan: Plan, told: dict[str, Any]) -> dict[str, str]:
     return {
-        "id": expected["id"],
-        "title": next(s.title for s in plan.steps if s.id == expected["id"]),
-        "result": expected["result"],
-        "after": "" if expected["after_s"] is None else clock(expected["after_s"]),
-        "within": "no limit" if expected["within_s"] is None else clock(expected["within_s"]),
-        "why": expected["why"] or "",
-        "evidence": ", ".join(expected["evidence"]),
+        "id": told["id"],
+        "title": next(s.title for s in plan.steps if s.id == told["id"]),
+        "result": told["result"],
+        "after": "" if told["after_s"] is None else clock(told["after_s"]),
+        "within": "no limit" if told["within_s"] is None else clock(told["within_s"]),
+        "why": told["why"] or "",
+        "evidence": ", ".join(told["evidence"]),
     }
 
 

@@ -33,6 +33,11 @@ CHANGES = {
     "CONFOUNDED": "Run again when nothing else touches the service.",
     "NOT_PREREGISTERED": "Plan again, and run the plan as it is registered before the first effect.",
 }
+STOPS = {
+    "abort.asked": "Somebody asked for an abort",
+    "guard.fired": "A guard fired",
+    "guard.unreadable": "A guard could not be read",
+}
 # what must be put right before the next matters: a fault without effect makes the rest moot
 ORDER = ("METRIC_NOT_MEASURED", "FAULT_NOT_EFFECTIVE", "FAULT_NOT_WITNESSED", "NOT_PREREGISTERED", "ABORTED")
 
@@ -68,7 +73,7 @@ def _aborted(facts: Facts) -> str:
     if event is None:
         return "The journal ends before the run did." if facts.ended_status is None else f"It {facts.ended_status}."
     why = event.what.get("why") or event.what.get("guard") or "no reason given"
-    return f"{event.type} by {event.who} at {iso(event.at)}: {why}."
+    return f"{STOPS[event.type]} ({event.who}, {iso(event.at)}): {why}."
 
 
 def _baseline(tolerance: Tolerance, window: Evaluation) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from gameday.clock import Ms
 from gameday.model.scenario import AlarmExpectation
 from gameday.plan import Plan
-from gameday.verdict.facts import Facts, Injected, Mark
+from gameday.verdict.facts import Facts, Mark
+from gameday.verdict.injected import Injected
 from gameday.verdict.recovery import withdrawal
 
 Span = tuple[Ms, Ms]

@@ -8,7 +8,7 @@ from gameday.clock import Ms, iso
 from gameday.model.scenario import Condition
 from gameday.model.types import write_duration
 from gameday.plan import Plan, PlannedFault
-from gameday.verdict.facts import Injected
+from gameday.verdict.injected import Injected
 
 
 def fault_codes(fault: Injected | None) -> set[str]:

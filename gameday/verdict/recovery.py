@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from gameday.clock import Ms
 from gameday.plan import Plan
 from gameday.verdict.bounds import Method, episodes, upper_flags
-from gameday.verdict.facts import Facts, Injected
+from gameday.verdict.facts import Facts
+from gameday.verdict.injected import Injected
 from gameday.verdict.states import BucketState
 from gameday.verdict.window import Evaluation
 

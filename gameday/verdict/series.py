@@ -13,6 +13,7 @@ from itertools import pairwise
 from gameday.clock import from_iso
 from gameday.errors import InvalidFiles, Place, Problem
 from gameday.model.tolerance import Tolerance
+from gameday.verdict.advice import to_conclude
 from gameday.verdict.judge import Judgement, judge, method_for
 from gameday.verdict.states import Bucket
 
@@ -82,4 +83,6 @@ def on_grid(rows: list[Bucket], path: str) -> tuple[list[Bucket], int]:
 def judge_series(raw: bytes, path: str, tolerance: Tolerance) -> Judgement:
     """The verdict on a CSV file."""
     buckets, dt = on_grid(read_rows(raw, path), path)
-    return judge(tolerance, buckets, method_for(tolerance, dt))
+    method = method_for(tolerance, dt)
+    judged = judge(tolerance, buckets, method)
+    return {**judged, "to_conclude": to_conclude(tolerance, method, judged, {})}

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gameday.journal.events import Draft
-from gameday.journal.store import Journal
+from gameday.journal.events import Draft, Event
+from gameday.journal.store import FIRST
 from gameday.model.tolerance import Tolerance
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.plan import Cost, Plan
@@ -162,14 +162,12 @@ def write(folder: Path, made: Plan, told: Iterable[tuple[float, Draft]]) -> Path
     """The folder of this run; the journal's own chain, the plan's own bytes."""
     folder.mkdir(parents=True)
     (folder / "plan.json").write_bytes(plan_bytes(made))
-    journal = Journal.create(folder / "journal.jsonl")
-    for at, draft in sorted(told, key=lambda s: s[0]):
-        ms = GO + round(at * SECOND)
-        if draft.type == "conductor.claimed":
-            journal.claim(draft.what["pid"], ms, ms)
-        else:
-            journal.append(draft, ms, ms)
-    journal.close()
+    lines, prev, epoch = [], FIRST, 0
+    for seq, (at, draft) in enumerate(sorted(told, key=lambda s: s[0]), 1):
+        ms, epoch = GO + round(at * SECOND), epoch + (draft.type == "conductor.claimed")
+        lines.append(Event(seq, epoch, ms, ms, prev, draft.type, draft.who, draft.what).line())
+        prev = hashlib.sha256(lines[-1]).hexdigest()
+    (folder / "journal.jsonl").write_bytes(b"".join(lines))
     return folder
 
 
