@@ -199,8 +199,18 @@ def pages() -> dict[Path, str]:
     return {REFERENCE / f"{name}.md": make() for name, make in PAGES.items()}
 
 
+def stale() -> list[str]:
+    """Names of pages that are not what the code says now, that are missing, or that nothing makes any more."""
+    made = pages()
+    changed = {path.name for path, text in made.items() if not path.exists() or path.read_text() != text}
+    return sorted(changed | {path.name for path in REFERENCE.iterdir() if path not in made})
+
+
 def main() -> None:
-    """Write all pages."""
+    """Write all pages; with ``--check`` only say which are stale, and exit 1 when one is."""
+    if sys.argv[1:] == ["--check"]:
+        found = stale()
+        sys.exit(f"make docs: {', '.join(found)}" if found else 0)
     REFERENCE.mkdir(parents=True, exist_ok=True)
     for path, text in pages().items():
         path.write_text(text)
