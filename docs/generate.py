@@ -28,7 +28,7 @@ from gameday.verdict.codes import CODES
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 NOTE = "<!-- Made by `make docs` from the code; change it there. -->\n"
-CODE = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)+|CYCLE")
+CODE = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)+|[A-Z]{5,}")
 HOMES = {  # where an example in tests/bad stands in for a file of tests/data/workspace
     "scenario": "scenarios/pay/stop.yaml",
     "service": "scenarios/pay/service.yaml",
@@ -37,6 +37,7 @@ HOMES = {  # where an example in tests/bad stands in for a file of tests/data/wo
 }
 NOT_IN_THE_CODE = {  # what these say comes from elsewhere, case by case
     "FILE_UNREADABLE": "the file cannot be read: there is none, or it is not yours to read",
+    "RUN_UNCLEAR": "no run has this id, or more than one run could be meant",
     "SERIES_MALFORMED": "the table of attempts and failures cannot be read",
 }
 EXITS = [

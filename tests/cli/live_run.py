@@ -34,7 +34,7 @@ def steps() -> tuple[PlannedStep, ...]:
     fault = PlannedFault(
         provider="fis", action="aws:lambda:invocation-error", settings={}, targets={"Functions": ("arn:f",)},
         resources=("payments-function",), duration_ms=20 * MINUTE,
-        effective=Condition(signal="payments-failures", at_least=1, within="1m"),
+        effective=Condition.model_validate({"signal": "payments-failures", "at_least": 1, "within": "1m"}),
     )  # fmt: skip
     ack, answer = (RoleExpectation(does=d) for d in ("acknowledge", "answer"))
     return (
@@ -67,7 +67,8 @@ def plan(production: bool = False, **changes: Any) -> Plan:
                     _signal("payments-5xx", "cloudwatch.alarm"), _signal("witness-1", implicit=True)),
         "tolerances": (_tolerance("payments-outage", "30m"), _tolerance("payments-failed", 4500, "internal",
                                                                        "failed_transactions")),
-        "guards": (ToleranceGuard(tolerance="payments-outage", at="50%"),), "runbooks": (Runbook(**runbook),),
+        "guards": (ToleranceGuard.model_validate({"tolerance": "payments-outage", "at": "50%"}),),
+        "runbooks": (Runbook(**runbook),),
         "scripts": {}, "deputies": {}, "calls": (), "inputs": {},
         "cost": Cost(action_minutes=0, action_usd=0.0, metric_reads=0, metric_usd=0.0),
     }  # fmt: skip
@@ -81,7 +82,7 @@ def _said(offset: int, type_: str, who: str = "conductor", **what: Any) -> tuple
 def story() -> list[tuple[int, Draft]]:
     """What happened; offsets in seconds from the go."""
     stop, ack, task = ({"step": s} for s in ("stop-payments", "ack", "failover"))
-    opened = {"run": RUN, "environment": "rehearsal", "speed": 20, "scenario": "payment-functions-stop",
+    opened: dict[str, Any] = {"run": RUN, "environment": "rehearsal", "speed": 20, "scenario": "payment-functions-stop",
               "service": "open-banking", "version": "0"}  # fmt: skip
     return [
         _said(-605, "run.opened", **opened),

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +18,7 @@ from gameday.journal.events import Draft
 from gameday.journal.inbox import Command, settle, take
 from gameday.journal.store import Journal, read
 from gameday.runs import LOCK, make_run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from live_run import GO, events, plan  # noqa: E402  # a module beside the tests, not a test
+from tests.cli.live_run import GO, events, plan
 
 ANSWERS: dict[str, str] = {"ack": "prompt.acknowledged", "note": "note", "hold": "hold.started",
                            "resume": "hold.ended", "skip": "step.skip_asked", "abort": "abort.asked"}  # fmt: skip

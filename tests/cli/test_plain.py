@@ -1,15 +1,12 @@
 """Plain lines: a whole run as text, byte for byte, and nothing in them that could hurt the run or a terminal."""
 
 import io
-import sys
 import threading
 from pathlib import Path
 
 from gameday.cli.plain import Lines, PlainLines
 from gameday.journal.events import CONDUCTOR, Draft, Event
-
-sys.path.insert(0, str(Path(__file__).parent))
-from live_run import GO, PRODUCTION, events, plan  # noqa: E402  # a module beside the tests, not a test
+from tests.cli.live_run import GO, PRODUCTION, events, plan
 
 GOLDEN = Path(__file__).parent / "golden" / "plain.txt"
 

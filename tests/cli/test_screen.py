@@ -3,7 +3,6 @@
 import io
 import os
 import pty
-import sys
 import termios
 import threading
 from pathlib import Path
@@ -23,9 +22,7 @@ from gameday.cli.screen import LiveScreen, open_display
 from gameday.clock import Anchor, ScenarioClock, VirtualClock
 from gameday.journal.events import Draft, Event
 from gameday.plan import Signal
-
-sys.path.insert(0, str(Path(__file__).parent))
-from live_run import GO, PRODUCTION, events, plan  # noqa: E402  # a module beside the tests, not a test
+from tests.cli.live_run import GO, PRODUCTION, events, plan
 
 SIZES = [(80, 24), (140, 50), (60, 12), (40, 8), (200, 20), (120, 24), (30, 3), (20, 1)]
 PRODUCES = {"environment": "prod-eu", "environment_definition": PRODUCTION}

@@ -76,21 +76,22 @@ def test_the_default_witness_sees_a_fault_come_and_go_by_itself(
     step = action.rpartition(":")[2]
     settings = FisSettings(action=action, targets=(target.id,), parameters=parameters)
     outline = day.fault.outline(step, settings, [target], REHEARSAL_ENVIRONMENT)
-    assert outline.effective and outline.gone
+    shows, over = outline.effective, outline.gone
+    assert shows and over
     order = Order("r1", step, f"r1-{step}", action, settings.model_dump(mode="json"), outline.targets, MINUTE,
                   REHEARSAL_ENVIRONMENT)  # fmt: skip
     assert day.fault.preview(order) == []
     quiet = day.clock.now()
-    day.until(lambda: day.seen(outline, outline.gone, quiet))
+    day.until(lambda: day.seen(outline, over, quiet))
     begun = day.clock.now()
-    assert not day.seen(outline, outline.effective, quiet), "it sees nothing before the fault"
+    assert not day.seen(outline, shows, quiet), "it sees nothing before the fault"
     trace: Trace = day.fault.start(order, lambda _: None)
-    effective = day.until(lambda: day.seen(outline, outline.effective, begun - 20_000), within=2 * MINUTE)
+    effective = day.until(lambda: day.seen(outline, shows, begun - 20_000), within=2 * MINUTE)
     assert day.fault.poll(trace).targets == {k: list(v) for k, v in outline.targets.items()}
     day.until(lambda: day.fault.poll(trace).state == "ended")
     ended = day.clock.now()
     assert ended - begun < 2 * MINUTE, "the minute of the step's for was sent, and FIS kept to it"
-    gone = day.until(lambda: day.seen(outline, outline.gone, ended))
+    gone = day.until(lambda: day.seen(outline, over, ended))
     assert gone[0].start_ms > effective[0].start_ms
     assert day.fault.stop(trace).clean
     assert day.aws.client("fis").list_experiment_templates()["experimentTemplates"] == []

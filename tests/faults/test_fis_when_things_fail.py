@@ -21,7 +21,8 @@ from gameday.faults.fis import CLEAN_LOOKS, FisFault, FisSettings, template
 from gameday.faults.fis_template import self_ending
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.protocols import Order, Trace
-from gameday.rehearsal.aws_app import Asked, AwsApp, refusal
+from gameday.rehearsal.asking import Asked, refusal
+from gameday.rehearsal.aws_app import AwsApp
 from gameday.rehearsal.cloudwatch_api import CloudWatch
 from gameday.rehearsal.fis_engine import FisEngine
 from gameday.rehearsal.metric_store import AwsError
@@ -314,7 +315,7 @@ def test_one_that_aws_no_longer_knows_ends_clean_after_looking_again(aws: Aws, l
 def test_a_started_fault_that_the_list_shows_late_is_found(aws: Aws, loopback: Loopback, late: int) -> None:
     trace = FisFault(aws).start(order(WAIT), ignore)
     del trace["experiment"]
-    looks = iter([(200, {"experiments": []})] * late)
+    looks: Iterator[Any] = iter([(200, {"experiments": []})] * late)
     loopback.answers["ListExperiments"] = lambda: next(looks, None)
     stopped(FisFault(aws), trace, loopback)
     assert loopback.left == (0, 0)
@@ -405,7 +406,7 @@ def test_targets_that_do_not_exist_are_errors_and_unread_ones_warnings(aws: Aws,
     assert codes(aws, order(settings, Functions=(ARN,))) == [("NO_TARGETS", "error")]
     loopback.answers["GetFunction"] = lambda: (200, {"Configuration": {"FunctionName": "payments"}})
     assert codes(aws, order(settings, Functions=(ARN,))) == []
-    answers = iter([(200, {"Configuration": {}}), AwsError("ResourceNotFoundException", "no", 404)])
+    answers: Iterator[Any] = iter([(200, {"Configuration": {}}), AwsError("ResourceNotFoundException", "no", 404)])
     loopback.answers["GetFunction"] = lambda: next(answers)
     assert codes(aws, order(settings, Functions=(ARN, ARN + "2"))) == [("TARGET_MISSING", "error")]
     loopback.answers["GetFunction"] = lambda: AwsError("AccessDeniedException", "no", 403)
