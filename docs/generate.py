@@ -28,7 +28,7 @@ from gameday.verdict.codes import CODES
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 NOTE = "<!-- Made by `make docs` from the code; change it there. -->\n"
-CODE = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)+|CYCLE")
+CODE = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)+|[A-Z]{5,}")
 HOMES = {  # where an example in tests/bad stands in for a file of tests/data/workspace
     "scenario": "scenarios/pay/stop.yaml",
     "service": "scenarios/pay/service.yaml",
@@ -37,6 +37,7 @@ HOMES = {  # where an example in tests/bad stands in for a file of tests/data/wo
 }
 NOT_IN_THE_CODE = {  # what these say comes from elsewhere, case by case
     "FILE_UNREADABLE": "the file cannot be read: there is none, or it is not yours to read",
+    "RUN_UNCLEAR": "no run has this id, or more than one run could be meant",
     "SERIES_MALFORMED": "the table of attempts and failures cannot be read",
 }
 EXITS = [
@@ -199,8 +200,18 @@ def pages() -> dict[Path, str]:
     return {REFERENCE / f"{name}.md": make() for name, make in PAGES.items()}
 
 
+def stale() -> list[str]:
+    """Names of pages that are not what the code says now, that are missing, or that nothing makes any more."""
+    made = pages()
+    changed = {path.name for path, text in made.items() if not path.exists() or path.read_text() != text}
+    return sorted(changed | {path.name for path in REFERENCE.iterdir() if path not in made})
+
+
 def main() -> None:
-    """Write all pages."""
+    """Write all pages; with ``--check`` only say which are stale, and exit 1 when one is."""
+    if sys.argv[1:] == ["--check"]:
+        found = stale()
+        sys.exit(f"make docs: {', '.join(found)}" if found else 0)
     REFERENCE.mkdir(parents=True, exist_ok=True)
     for path, text in pages().items():
         path.write_text(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -29,11 +28,10 @@ def section(page: str, heading: str) -> str:
 
 
 def test_each_generated_page_is_what_the_code_says_now() -> None:
-    """If not: make docs."""
-    pages: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
-    assert {path.name for path in REFERENCE.iterdir()} == {path.name for path in pages}
-    stale = [path.name for path, text in pages.items() if path.read_text() != text]
-    assert stale == [], "make docs"
+    """If not: make docs. In a process of its own, since click remembers how a command was called in another test."""
+    check = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
+    found = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 def test_each_command_and_kind_is_in_the_reference() -> None:

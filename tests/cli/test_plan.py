@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,6 @@ from click.testing import CliRunner, Result
 from rich.cells import cell_len
 from rich.console import Console
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "planning"))
-from a_provider import Outlined  # noqa: E402  # a module beside the tests, not a test
-from a_workspace import ROOT, TEN_LINES, copied, planned, timeline  # noqa: E402  # likewise
-
 from gameday.cli import plan as command
 from gameday.cli.drawing import draw
 from gameday.cli.plan_page import page
@@ -29,6 +24,8 @@ from gameday.errors import CouldNotStart, InvalidFiles
 from gameday.faults.fis import FisFault
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.plan import Plan, load_plan
+from tests.planning.a_provider import Outlined
+from tests.planning.a_workspace import ROOT, TEN_LINES, copied, planned, timeline
 
 GOLDEN = Path(__file__).parents[1] / "planning" / "golden"
 FAULT = (

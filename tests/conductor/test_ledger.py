@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,11 @@ def written(path: Path, ops: Ops) -> bytes:
     return path.read_bytes()
 
 
+def whole_lines(raw: bytes) -> int:
+    """How many lines lack nothing, or nothing but their newline."""
+    return len(re.findall(rb'"sum":"[0-9a-f]{8}"}', raw))
+
+
 def steps(path: Path) -> list[str]:
     return [leftover.step for leftover in outstanding(path).left]
 
@@ -102,7 +108,7 @@ def test_a_ledger_cut_at_any_byte_keeps_its_whole_lines_and_goes_on(
     raw = written(path, ops)
     kept = raw[: cut % (len(raw) + 1)]
     path.write_bytes(kept + b"\0" * 100)
-    whole = ops[: kept.count(b"\n") + kept.endswith(b'"}')]
+    whole = ops[: whole_lines(kept)]
     assert steps(path) == left_of(whole)
     again = Ledger(path)
     apply(again, more)
@@ -254,3 +260,24 @@ def test_each_line_is_plain_json(tmp_path: Path) -> None:
     """So that a person with a pager can read what to stop."""
     (line,) = written(tmp_path / "undo.jsonl", [("intend", "a")]).splitlines()
     assert json.loads(line)["op"] == "intend" and line.startswith(b'{"op":"intend","step":"a","provider":"stops"')
+
+
+@pytest.mark.nightly
+def test_every_cut_and_every_flipped_bit_of_a_ledger_leaves_the_other_lines_known(tmp_path: Path) -> None:
+    """Not some of them, as above: all."""
+    path = tmp_path / "undo.jsonl"
+    ops: Ops = [("intend", "a"), ("note", "a"), ("intend", "b"), ("gone", "a"), ("intend", "c"), ("note", "c")]
+    raw = written(path, ops)
+    for cut in range(len(raw) + 1):
+        path.write_bytes(raw[:cut] + b"\0" * 9)
+        assert steps(path) == left_of(ops[: whole_lines(raw[:cut])]), cut
+        assert outstanding(path).damaged == [], cut
+    last = len(raw) - len(raw.splitlines()[-1]) - 1
+    for at, bit in ((at, bit) for at in range(last) for bit in range(8)):
+        altered = raw[:at] + bytes([raw[at] ^ 1 << bit]) + raw[at + 1 :]
+        path.write_bytes(altered)
+        number = raw[:at].count(b"\n")
+        op, step = ops[number]
+        expected = left_of([*ops[:number], *ops[number + 1 :]])
+        assert {s for s in expected if s != step or op == "gone"} <= set(steps(path)), (at, bit)
+        assert outstanding(path).damaged, (at, bit)

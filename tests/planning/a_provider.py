@@ -16,7 +16,7 @@ from gameday.model.workspace import Environment
 from gameday.plan import Call, Signal
 from gameday.protocols import Note, Order, Outline, ProviderStatus, Trace
 
-PERIOD = {"period_ms": 60_000, "settles_ms": 60_000}
+PERIOD: dict[str, Any] = {"period_ms": 60_000, "settles_ms": 60_000}
 
 
 def witness(function: str) -> Signal:

@@ -31,7 +31,7 @@ def copied(folder: Path) -> Path:
     """The shipped content at another path."""
     for name in SHIPPED:
         source = ROOT / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)  # type: ignore[operator]
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     return folder
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from a_provider import Outlined, Silent, witness  # noqa: E402  # a module beside the tests, not a test
-from a_workspace import ROOT, TEN_LINES, planned, timeline, written  # noqa: E402  # likewise
 
 from gameday.errors import CouldNotStart, InvalidFiles
 from gameday.model.load import load_content
@@ -18,6 +13,8 @@ from gameday.model.scenario import AlarmGuard, Condition
 from gameday.plan import Plan
 from gameday.planning import build_plan
 from gameday.planning.signals import alarm_id
+from tests.planning.a_provider import Outlined, Silent, witness
+from tests.planning.a_workspace import ROOT, TEN_LINES, planned, timeline, written
 
 MINUTE = 60_000
 FAULT = (
@@ -72,8 +69,8 @@ def test_ten_lines_are_enough(tmp_path: Path) -> None:
     (step,) = plan.steps
     assert step.fault is not None
     assert (step.id, step.title) == ("fault-1", "aws:lambda:invocation-error on payments-function")
-    assert step.fault.effective == Condition(signal=seen, at_least=1, within="2m")
-    assert step.fault.gone == Condition(signal=seen, equals=0, within="2m")
+    assert step.fault.effective == Condition.model_validate({"signal": seen, "at_least": 1, "within": "2m"})
+    assert step.fault.gone == Condition.model_validate({"signal": seen, "equals": 0, "within": "2m"})
     assert step.fault.targets == {"Functions": ("arn:aws:lambda:eu-west-2:123456789012:function:payments-function",)}
     assert (step.fault.duration_ms, step.fault.worst_case_ms) == (20 * MINUTE, 20 * MINUTE)
 
@@ -97,7 +94,7 @@ def test_what_the_scenario_says_of_gone_stands(tmp_path: Path) -> None:
     text = timeline(FAULT % ", gone: {signal: payments-failures, below: 5}")
     fault = planned(tmp_path, text, Outlined()).step("break").fault
     assert fault is not None
-    assert fault.gone == Condition(signal="payments-failures", below=5, within="2m")
+    assert fault.gone == Condition.model_validate({"signal": "payments-failures", "below": 5, "within": "2m"})
     assert fault.effective is not None and fault.effective.signal == witness("payments-function").id
 
 

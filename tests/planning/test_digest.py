@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-from a_provider import Outlined  # noqa: E402  # a module beside the tests, not a test
-from a_workspace import ROOT, copied  # noqa: E402  # likewise
 
 from gameday.model.content import Content, Loaded, SourceFile
 from gameday.model.load import load_content
@@ -20,6 +16,8 @@ from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.plan import Plan
 from gameday.planning import build_plan
 from gameday.planning.digest import digest, digest_of
+from tests.planning.a_provider import Outlined
+from tests.planning.a_workspace import ROOT, copied
 
 SCENARIO = "payment-functions-stop"
 CONTENT = load_content(ROOT)
@@ -42,7 +40,8 @@ def with_bytes(path: str, raw: bytes) -> Content:
         }
 
     kinds = ("services", "scenarios", "runbooks", "observers")
-    return replace(CONTENT, **{kind: changed(dict(getattr(CONTENT, kind))) for kind in kinds})
+    found: dict[str, Any] = {kind: changed(dict(getattr(CONTENT, kind))) for kind in kinds}
+    return replace(CONTENT, **found)
 
 
 def test_the_plan_names_each_file_it_rests_on_and_no_other() -> None:
@@ -60,7 +59,7 @@ def test_the_plan_names_each_file_it_rests_on_and_no_other() -> None:
 
 def test_it_depends_neither_on_the_folder_nor_on_the_order_of_files(tmp_path: Path) -> None:
     elsewhere = load_content(copied(tmp_path))
-    turned = replace(elsewhere, observers=dict(reversed(elsewhere.observers.items())))
+    turned = replace(elsewhere, observers=dict(reversed([*elsewhere.observers.items()])))
     assert plan_of(elsewhere).digest == plan_of(turned).digest == PLAN.digest
     assert plan_of(elsewhere) == plan_of(turned) == PLAN
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from a_provider import Outlined  # noqa: E402  # a module beside the tests, not a test
-from a_workspace import TEN_LINES, written  # noqa: E402  # likewise
-
 from gameday.errors import CouldNotStart
 from gameday.model.load import load_content
 from gameday.plan import Plan
 from gameday.planning import build_plan
+from tests.planning.a_provider import Outlined
+from tests.planning.a_workspace import TEN_LINES, written
 
 ARN = "arn:aws:lambda:eu-west-2:111122223333:function:f"
 

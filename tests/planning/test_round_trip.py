@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-sys.path.insert(0, str(Path(__file__).parent))
-from a_provider import Outlined  # noqa: E402  # a module beside the tests, not a test
-from a_workspace import ROOT  # noqa: E402  # likewise
-
 from gameday.errors import DamagedRun, InvalidFiles
 from gameday.model.load import load_content
 from gameday.model.scenario import COMPARISONS, Condition
 from gameday.model.types import parse_percent, write_duration, write_percent
 from gameday.plan import Plan, Signal, dump_plan, load_plan
 from gameday.planning import build_plan
+from tests.planning.a_provider import Outlined
+from tests.planning.a_workspace import ROOT
 
 CONTENT = load_content(ROOT)
 PLANS = [build_plan(CONTENT, ident, "rehearsal", {"fis": Outlined()}) for ident in sorted(CONTENT.scenarios)]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from a_provider import Outlined  # noqa: E402  # a module beside the tests, not a test
-from a_workspace import ROOT, TEN_LINES, planned  # noqa: E402  # likewise
 
 from gameday.model.load import load_content
 from gameday.plan import Plan, PlannedStep, Signal
 from gameday.planning import build_plan
 from gameday.planning.calls import plan_cost
 from gameday.planning.spans import Span, longest_day, spans
+from tests.planning.a_provider import Outlined
+from tests.planning.a_workspace import ROOT, TEN_LINES, planned
 
 M = 60_000
 
@@ -90,7 +88,7 @@ def test_the_cost_is_action_minutes_and_each_metric_once_a_period(shipped: Plan)
 
 def test_an_expression_costs_each_metric_it_names_and_alarms_nothing() -> None:
     metric = {"namespace": "N", "metric": "M"}
-    facts = {"period_ms": M, "settles_ms": M}
+    facts: dict[str, Any] = {"period_ms": M, "settles_ms": M}
     signals = [
         Signal(id="e", source="cloudwatch.expression", query={"metrics": {"a": metric, "b": metric}}, **facts),
         Signal(id="a", source="cloudwatch.alarm", query={"alarm": "x"}, **facts),

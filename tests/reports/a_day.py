@@ -30,7 +30,7 @@ def tolerances(lost: bool = False) -> tuple[Tolerance, ...]:
     measure = {"attempts": "payments-attempts", "failures": "payments-failures", "basis": "census"}
     shared = {"authority": "fca", "measure": measure, "counts_as_disrupted": ["down", "degraded"], "harm": "consumer",
               "approved": {"by": "board-risk-committee", "on": "2026-05-14"}}  # fmt: skip
-    told = [
+    told: list[dict[str, Any]] = [
         {"id": "payments-outage", "metric": "duration", "limit": "30m", **shared,
          "rationale": "After 30 minutes wages and rent due today start to miss their cut-off."},
         {"id": "payments-failed", "metric": "failed_transactions", "limit": 4500, **shared,

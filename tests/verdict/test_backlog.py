@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +12,9 @@ from hypothesis import strategies as st
 
 from gameday.verdict.backlog import until_cleared
 from gameday.verdict.bounds import Method, measure
+from gameday.verdict.run import judge_run
 from gameday.verdict.states import BucketState
-
-sys.path.append(str(Path(__file__).parent))
-from a_run import GO, MINUTE, plan, script, tolerance  # noqa: E402  # a module beside the tests, not a test
-
-from gameday.verdict.run import judge_run  # noqa: E402
+from tests.verdict.a_run import GO, MINUTE, plan, script, tolerance
 
 LETTERS: dict[str, BucketState] = {"U": "up", "D": "down", "G": "degraded", "?": "unknown"}
 DOWN = frozenset({"down"})
@@ -69,7 +65,7 @@ def test_hiding_a_state_or_a_backlog_never_narrows_the_interval(shape: str, data
     assert after.hi is None or (before.hi is not None and after.hi >= before.hi)
 
 
-def run_with(queue: list[float | None], period: int = MINUTE) -> dict[str, Any]:
+def run_with(queue: Sequence[float | None], period: int = MINUTE) -> dict[str, Any]:
     """Down for 10 minutes; ``queue`` is what waited from ten minutes before the go."""
     shape = "U" * 10 + "D" * 10 + "U" * 40
     signals = [s.model_dump() for s in plan().signals]

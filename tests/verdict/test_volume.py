@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gameday.journal.events import Draft
 from gameday.verdict.bounds import Interval, Method
+from gameday.verdict.run import judge_run
 from gameday.verdict.states import Bucket, states
 from gameday.verdict.volume import count
-
-sys.path.append(str(Path(__file__).parent))
-from a_run import GO, MINUTE, plan, script, tolerance  # noqa: E402  # a module beside the tests, not a test
-
-from gameday.verdict.run import judge_run  # noqa: E402
+from tests.verdict.a_run import GO, MINUTE, plan, script, tolerance
 
 METHOD = Method(MINUTE, 3 * MINUTE, "longest_episode", frozenset({"down", "degraded"}), baseline_ms=5 * MINUTE)
 COUNTS = st.tuples(st.sampled_from([0, 1, 10, 100, 100, 100, 5_000]), st.sampled_from([0, 0, 0.3, 1]))
@@ -33,9 +27,10 @@ def interval(rows: list[tuple[float | None, float | None]]) -> Interval:
 
 @given(ROWS, st.data())
 def test_hiding_a_bucket_or_its_failures_never_narrows_the_interval(
-    seen: list[tuple[float, float]], data: st.DataObject
+    seen: list[tuple[float | None, float | None]], data: st.DataObject
 ) -> None:
-    rows: list[tuple[float | None, float | None]] = [*seen, *[(100.0, 0.0)] * 4]
+    clean: tuple[float | None, float | None] = (100.0, 0.0)
+    rows = [*seen, *[clean] * 4]
     gone = data.draw(st.sets(st.integers(0, len(rows) - 1), max_size=3))
     whole = data.draw(st.booleans())
     hidden = [((None if whole else n), None) if i in gone else (n, f) for i, (n, f) in enumerate(rows)]
@@ -45,7 +40,8 @@ def test_hiding_a_bucket_or_its_failures_never_narrows_the_interval(
 
 
 def test_hiding_the_surge_of_retries_is_no_way_to_pass() -> None:
-    rows: list[tuple[float | None, float | None]] = [(100.0, 0.0)] * 10 + [(9_000.0, 9_000.0)] + [(100.0, 0.0)] * 10
+    clean: tuple[float | None, float | None] = (100.0, 0.0)
+    rows = [*[clean] * 10, (9_000.0, 9_000.0), *[clean] * 10]
     assert interval(rows).hi == 9_000
     assert interval([*rows[:10], (None, None), *rows[11:]]).hi is None
     assert interval([*rows[:10], (9_000.0, None), *rows[11:]]).hi == 9_000

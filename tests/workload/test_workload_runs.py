@@ -155,7 +155,7 @@ def test_a_function_that_errs_fails_every_request_until_the_fault_ends(shop: Sho
     with shop.fault("aws:lambda:invocation-error", "Functions", LAMBDA, **given):
         at = shop.clock.now()
         assert shop.since(at, "Failures") == [20, 20] == shop.since(at, "Attempts")
-        own = {"namespace": "AWS/Lambda", "FunctionName": "orders"}
+        own: dict[str, Any] = {"namespace": "AWS/Lambda", "FunctionName": "orders"}
         assert shop.since(at, "Errors", **own) == shop.since(at, "Invocations", **own) != [0, 0]
         alarms = shop.aws.client("cloudwatch").describe_alarms(AlarmNames=["orders-fail"])["MetricAlarms"]
         assert alarms[0]["StateValue"] == "ALARM"
