@@ -105,7 +105,9 @@ class Aws:
     def __init__(self, environment: Environment, endpoint: str | None, name: str = "operator") -> None:
         """``name`` (a run id, for example) ends the session name under which CloudTrail shows the calls on AWS."""
         if endpoint is not None and not is_loopback(endpoint):
-            problem = Problem("NOT_LOOPBACK", f"{endpoint} is not on loopback", "an endpoint like http://127.0.0.1:4566")
+            problem = Problem(
+                "NOT_LOOPBACK", f"{endpoint} is not on loopback", "an endpoint like http://127.0.0.1:4566"
+            )
             raise Refused(problem)
         self.environment = environment
         self.endpoint = endpoint

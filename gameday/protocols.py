@@ -49,8 +49,6 @@ class ProviderStatus:
     targets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-
-
 class Fault(Protocol):
     """Something that breaks something. ``settings`` is its own strict model of the step's keys."""
 

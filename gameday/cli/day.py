@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from gameday.cli.screen import Display
     from gameday.clock import Clock
     from gameday.conductor.walk import Conductor, Show
     from gameday.model.content import Content
@@ -45,6 +46,7 @@ class Day:
         self.wishes, self.stack = wishes, ExitStack()
         self.run_dir = Path()
         self.interrupts = 0
+        self.display: Display | None = None
 
     def __enter__(self) -> Day:
         """From here on a signal ends what was begun, and does not just kill us."""
@@ -136,12 +138,15 @@ class Day:
         return "facilitator"
 
     def _show(self, plan: Plan, run_dir: Path, clock: Clock) -> Show:
-        from gameday.cli.display import open_display
+        from gameday.cli.screen import open_display
+        from gameday.conductor.guards import used_share
 
-        self.run_dir = run_dir
-        display = open_display(plan, clock, run_dir, self.wishes)
-        self.stack.callback(display.close)
-        return display.event
+        self.run_dir, wishes = run_dir, self.wishes
+        stream = sys.stderr if wishes.quiet else sys.stdout
+        self.display = open_display(plan, clock, run_dir, unattended=wishes.unattended, plain=wishes.plain,
+                                    stream=stream, used_share=used_share)  # fmt: skip
+        self.stack.callback(self.display.close)
+        return self.display.event
 
     # ---- meanwhile
     def _follow_signals(self, conductor: Conductor) -> None:
@@ -159,6 +164,8 @@ class Day:
             signal.signal(number, told)
 
     def _still_active(self, conductor: Conductor) -> None:
+        if self.display is not None:
+            self.display.close()  # what is printed while the live screen is up is lost with it
         active = [step for step, fault in conductor.state.faults.items() if not fault.clean]
         what = ", ".join(active) or "nothing that was injected"
         self.say(f"\nStill active: {what}. It is being taken back; wait. Should this end before it is: gameday recover "

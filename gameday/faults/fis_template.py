@@ -94,9 +94,7 @@ def template(order: Order, action: Action | None = None) -> dict[str, Any]:
     }
 
 
-def _target(
-    key: str, arns: Sequence[str], action: Action | None, settings: FisSettings
-) -> tuple[str, dict[str, Any]]:
+def _target(key: str, arns: Sequence[str], action: Action | None, settings: FisSettings) -> tuple[str, dict[str, Any]]:
     """A target's key and its definition. A plan made without knowing the action has the resource type as the key."""
     known = action.targets if action else {}
     kind = known.get(key, key)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import BaseModel
 
 from gameday.aws import Aws
-from gameday.faults.catalogue import Action, action_minutes, actions
+from gameday.faults.catalogue import SHORTEST_MS, Action, action_minutes, actions
 from gameday.faults.fis_template import fis_settings, lasts_ms, self_ending
 from gameday.faults.reads import READS
 from gameday.faults.targets import by_tags, resolve
@@ -34,6 +34,7 @@ def outline(
         targets=arns,
         duration_ms=duration,
         one_shot=one_shot,
+        takes_duration=not one_shot and self_ending(checked, SHORTEST_MS, action),
         calls=tuple(_calls(step, targets, action, self_ending(checked, None, action))),
         action_minutes=action_minutes(duration, one_shot),
         witness_signals=seen.signals,

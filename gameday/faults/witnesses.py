@@ -54,9 +54,7 @@ def default_gone(effective: Condition) -> Condition:
     return effective.negated().model_copy(update={"within": 120_000})
 
 
-def witness(
-    step: str, settings: FisSettings, targets: Mapping[str, Arns], environment: Environment
-) -> Witness:
+def witness(step: str, settings: FisSettings, targets: Mapping[str, Arns], environment: Environment) -> Witness:
     """The default witness of a fault on these targets; an empty one when there is none."""
     arns = [arn for found in targets.values() for arn in found]
     look = _BY_ACTION.get(settings.action)

@@ -104,5 +104,3 @@ class Service(Strict):
     def person(self, ident: str) -> Person | None:
         """The role of this id."""
         return next((p for p in self.resources.people if p.id == ident), None)
-
-

@@ -74,9 +74,7 @@ class Tolerance(Strict):
     comparator: Literal["<=", "<"] = "<="
     measure: Measure = Measure()
     thresholds: Thresholds = Thresholds()
-    counts_as_disrupted: Annotated[
-        tuple[Literal["down", "degraded"], ...], Field(min_length=1)
-    ] | None = None
+    counts_as_disrupted: Annotated[tuple[Literal["down", "degraded"], ...], Field(min_length=1)] | None = None
     mode: Literal["longest_episode", "cumulative", "total_span"] = "longest_episode"
     period: Duration | None = None
     hold: Duration = 300_000
@@ -121,5 +119,3 @@ class Tolerance(Strict):
     def limit_text(self) -> str:
         """The limit as a person writes it."""
         return write_duration(int(self.limit)) if self.metric in TIME_METRICS else f"{self.limit:g}"
-
-

@@ -19,9 +19,7 @@ DEEPEST = 50
 _LIBYAML_TOO_DEEP = "maximum nesting"
 Path_ = tuple[str | int, ...]
 # Controls, marks that turn the direction of text, and characters that YAML takes for a new line and editors do not.
-_FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _BOOL = (r"^(?:true|false)$", "tf")
 _INT = (r"^[-+]?(?:0|[1-9][0-9]{0,17})$", "-+0123456789")
 _FLOAT = (r"^[-+]?[0-9]{1,18}\.[0-9]{1,18}(?:[eE][-+]?[0-9]{1,3})?$", "-+0123456789")

@@ -17,9 +17,7 @@ from gameday.plan import Plan, PlannedStep
 
 def digest(inputs: Mapping[str, str], name: str, environment: Environment, steps: Sequence[PlannedStep]) -> str:
     """``sha256:<hex>``. ``inputs`` is path -> SHA-256 of the file's exact bytes."""
-    targets = {
-        step.id: {key: sorted(arns) for key, arns in step.fault.targets.items()} for step in steps if step.fault
-    }
+    targets = {step.id: {key: sorted(arns) for key, arns in step.fault.targets.items()} for step in steps if step.fault}
     record = {
         "environment": {"name": name, "definition": environment.model_dump(mode="json", by_alias=True)},
         "files": sorted(inputs.values()),

@@ -16,7 +16,6 @@ from gameday.planning.case import Case, unknown
 from gameday.protocols import Fault, Outline, Outlines
 
 WITHIN_MS = 120_000  # how long an effect, or its end, may take to be seen when nobody says (semantics, "Witnesses")
-_OPPOSITE = {"at_least": "below", "at_most": "above", "above": "at_most", "below": "at_least"}
 
 
 @dataclass(frozen=True)
@@ -90,19 +89,8 @@ def _one_shot(step: FaultStep, outline: Outline | None) -> bool:
 
 def _gone(step: FaultStep, outline: Outline | None) -> Condition | None:
     """What the scenario says; else that its *effective* no longer holds; else the provider's default."""
-    own = step.gone or (_negated(step.effective) if step.effective else None)
+    own = step.gone or (step.effective.negated() if step.effective else None)
     return own or (outline.gone if outline else None)
-
-
-def _negated(condition: Condition) -> Condition:
-    """The condition that holds once this one does not. *equals* becomes the side on which a count, a state or an alarm
-    lies: equals 0 -> above 0, equals 1 -> below 1."""
-    if condition.equals is not None:
-        name, limit = ("below" if condition.equals > 0 else "above"), condition.equals
-    else:
-        name, limit = next((opposite, getattr(condition, n)) for n, opposite in _OPPOSITE.items()
-                           if getattr(condition, n) is not None)  # fmt: skip
-    return Condition.model_validate({"signal": condition.signal, name: limit})
 
 
 def _limited(condition: Condition | None) -> Condition | None:

@@ -64,9 +64,7 @@ def dimensions(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Dimensio
 def check_period(period_ms: int) -> None:
     """Refuse a period that CloudWatch does not know."""
     if period_ms not in HIGH_RESOLUTION and (period_ms <= 0 or period_ms % 60_000):
-        raise AwsError(
-            "ValidationError", f"Period must be 1, 5, 10, 20, 30 or 60 n, not {period_ms / 1000:g}"
-        )
+        raise AwsError("ValidationError", f"Period must be 1, 5, 10, 20, 30 or 60 n, not {period_ms / 1000:g}")
 
 
 def check_statistic(name: str) -> None:

@@ -42,9 +42,7 @@ STOPS = {
 ORDER = ("METRIC_NOT_MEASURED", "FAULT_NOT_EFFECTIVE", "FAULT_NOT_WITNESSED", "NOT_PREREGISTERED", "ABORTED")
 
 
-def details(
-    plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluation, codes: Iterable[str]
-) -> dict[str, str]:
+def details(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluation, codes: Iterable[str]) -> dict[str, str]:
     """For each code what in this run raised it, in a sentence; a code that needs none is left out."""
     return {code: text for code in codes if (text := _detail(code, plan, tolerance, facts, window))}
 

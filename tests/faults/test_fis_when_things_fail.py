@@ -21,7 +21,8 @@ from gameday.faults.fis import CLEAN_LOOKS, FisFault, FisSettings, template
 from gameday.faults.fis_template import self_ending
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.protocols import Order, Trace
-from gameday.rehearsal.aws_app import Asked, AwsApp, refusal
+from gameday.rehearsal.asking import Asked, refusal
+from gameday.rehearsal.aws_app import AwsApp
 from gameday.rehearsal.cloudwatch_api import CloudWatch
 from gameday.rehearsal.fis_engine import FisEngine
 from gameday.rehearsal.metric_store import AwsError
@@ -225,9 +226,7 @@ def test_an_experiment_that_aws_does_not_know_is_unknown_never_ended(aws: Aws) -
     assert (status.state, status.clean) == ("unknown", False)
 
 
-def test_the_state_is_told_when_the_targets_cannot_be_read_and_they_are_read_once(
-    aws: Aws, loopback: Loopback
-) -> None:
+def test_the_state_is_told_when_the_targets_cannot_be_read_and_they_are_read_once(aws: Aws, loopback: Loopback) -> None:
     fault = FisFault(aws)
     trace = fault.start(order(WAIT), ignore)
     assert fault.poll(trace).state == "starting"

@@ -70,9 +70,7 @@ def test_a_problem_of_the_provider_is_placed_at_the_key_it_names_or_at_the_step(
         ("{duration: [10m], preventExecution: true}", "WRONG_TYPE", 18),
     ],
 )
-def test_fis_parameters_are_checked_from_the_files(
-    workspace: Path, parameters: str, code: str, column: int
-) -> None:
+def test_fis_parameters_are_checked_from_the_files(workspace: Path, parameters: str, code: str, column: int) -> None:
     change(workspace, "{duration: 10m, preventExecution: true}", parameters)
     problems = lint(load_content(workspace), check_fault)
     assert {(p.code, p.place.line, p.place.column) for p in problems if p.place} == {(code, 12, column)}
@@ -80,13 +78,21 @@ def test_fis_parameters_are_checked_from_the_files(
 
 @pytest.mark.parametrize("end", ["for: 5m", "one_shot: true"])
 def test_for_and_one_shot_end_a_fault(workspace: Path, end: str) -> None:
-    change(workspace, "aws:lambda:invocation-error\n    targets: [function]", "aws:ec2:stop-instances\n    targets: [machine]")  # noqa: E501
+    change(
+        workspace,
+        "aws:lambda:invocation-error\n    targets: [function]",
+        "aws:ec2:stop-instances\n    targets: [machine]",
+    )  # noqa: E501
     change(workspace, "parameters: {duration: 10m, preventExecution: true}", end)
     assert lint(load_content(workspace), check_fault) == []
 
 
 def test_a_fault_that_is_over_at_once_needs_no_end_unless_the_step_denies_it(workspace: Path) -> None:
-    path = change(workspace, "aws:lambda:invocation-error\n    targets: [function]", "aws:ec2:reboot-instances\n    targets: [machine]")  # noqa: E501
+    path = change(
+        workspace,
+        "aws:lambda:invocation-error\n    targets: [function]",
+        "aws:ec2:reboot-instances\n    targets: [machine]",
+    )  # noqa: E501
     change(workspace, "    parameters: {duration: 10m, preventExecution: true}\n", "")
     assert lint(load_content(workspace), check_fault) == []
     path.write_text(path.read_text().replace("    fault: fis\n", "    fault: fis\n    one_shot: false\n"))

@@ -45,16 +45,20 @@ def with_bytes(path: str, raw: bytes) -> Content:
 
 
 def test_the_plan_names_each_file_it_rests_on_and_no_other() -> None:
-    assert sorted(PLAN.inputs) == list(PLAN.inputs) == [
-        "observers/cloudwatch/payments-5xx.yaml",
-        "observers/cloudwatch/payments-attempts.yaml",
-        "observers/cloudwatch/payments-failures.yaml",
-        "observers/cloudwatch/payments-function-errors.yaml",
-        "observers/cloudwatch/payments-latency.yaml",
-        "runbooks/payments-failover.md",
-        "scenarios/open-banking/payment-functions-stop.yaml",
-        "scenarios/open-banking/service.yaml",
-    ]
+    assert (
+        sorted(PLAN.inputs)
+        == list(PLAN.inputs)
+        == [
+            "observers/cloudwatch/payments-5xx.yaml",
+            "observers/cloudwatch/payments-attempts.yaml",
+            "observers/cloudwatch/payments-failures.yaml",
+            "observers/cloudwatch/payments-function-errors.yaml",
+            "observers/cloudwatch/payments-latency.yaml",
+            "runbooks/payments-failover.md",
+            "scenarios/open-banking/payment-functions-stop.yaml",
+            "scenarios/open-banking/service.yaml",
+        ]
+    )
 
 
 def test_it_depends_neither_on_the_folder_nor_on_the_order_of_files(tmp_path: Path) -> None:

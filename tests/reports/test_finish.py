@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import cycle, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -20,9 +21,7 @@ from gameday.journal.events import Draft, Event
 from gameday.journal.store import FIRST, Journal
 from gameday.reports.finish import conclude, judge_folder, read_run
 from gameday.reports.markdown import render
-
-sys.path.append(str(Path(__file__).parent))
-from a_day import GO, a_day, plan, story, write  # noqa: E402  # a module beside the tests, not a test
+from tests.reports.a_day import GO, a_day, plan, story, write
 
 MADE = ("verdict.json", "report.md", "signals/payments-attempts.csv", "signals/payments-outage.csv")
 
@@ -191,7 +190,8 @@ def test_a_journal_cut_at_any_line_is_judged_or_refused_never_a_traceback(tmp_pa
 
 def test_a_fact_of_another_shape_is_judged_or_refused_never_a_traceback(tmp_path: Path) -> None:
     """The chain is whole, as if a newer or broken writer had made it."""
-    told, values = story(), cycle([None, "word", {}, 10**30, True])
+    values: Iterator[Any] = cycle([None, "word", {}, 10**30, True])
+    told = story()
     for index, (at, draft) in enumerate(told):
         keys = draft.what if draft.type != "conductor.claimed" else ()
         for key, value in product(keys, (next(values), next(values))):

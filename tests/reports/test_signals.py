@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,7 @@ from gameday.journal.events import Draft
 from gameday.reports.signals import cell, export_signals, file_name
 from gameday.verdict.run import judge_run
 from gameday.verdict.series import judge_series
-
-sys.path.append(str(Path(__file__).parents[1] / "verdict"))
-from a_run import GO, MINUTE, plan, script, tolerance  # noqa: E402  # a module beside the verdict's tests
+from tests.verdict.a_run import GO, MINUTE, plan, script, tolerance
 
 CLEAN = "U" * 10 + "D" * 22 + "U" * 50
 

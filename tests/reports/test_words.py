@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +11,13 @@ from hypothesis import strategies as st
 
 from gameday.journal.events import Draft
 from gameday.reports.bars import CERTAIN, LEFT, LIMIT, OPEN, POSSIBLE, WIDTH, bar
+from gameday.reports.finish import conclude
 from gameday.reports.words import day, outward
+from tests.reports.a_day import GO, a_day, plan, story, tolerances, write
 
-sys.path.append(str(Path(__file__).parent))
-from a_day import GO, a_day, plan, story, tolerances, write  # noqa: E402  # a module beside the tests, not a test
-
-from gameday.reports.finish import conclude  # noqa: E402
-
-NASTY = "<img src=x onerror=alert(1)> | `x` [a](javascript:b) \u202eevil\u2066\x1b[31m\x07\n# heading\n\n- ![i](http://x)"
+NASTY = (
+    "<img src=x onerror=alert(1)> | `x` [a](javascript:b) \u202eevil\u2066\x1b[31m\x07\n# heading\n\n- ![i](http://x)"
+)
 
 
 def report(tmp_path: Path, *extra: tuple[float, Draft], without: tuple[str, ...] = (), **changes: object) -> str:

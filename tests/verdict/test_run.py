@@ -21,9 +21,7 @@ CLEAN = "U" * 10 + "D" * 22 + "U" * 50
 def reading_to(events: list[Event], until: int, *signals: str) -> list[Event]:
     """The same events, where each look tells up to when it asked."""
     told = {name: until for name in signals or ("attempts", "failures")}
-    return [
-        replace(e, what={**e.what, "read_to_ms": told}) if e.type == "signals.sampled" else e for e in events
-    ]
+    return [replace(e, what={**e.what, "read_to_ms": told}) if e.type == "signals.sampled" else e for e in events]
 
 
 def only(found: dict[str, Any]) -> dict[str, Any]:
