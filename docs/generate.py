@@ -28,7 +28,9 @@ from gameday.verdict.codes import CODES
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 NOTE = "<!-- Made by `make docs` from the code; change it there. -->\n"
-CODE = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)+|[A-Z]{5,}")
+CODE = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)+")
+ONE_WORD = re.compile(r"[A-Z]{5,}")
+RAISING = {"Problem", "could_not_start", "error", "warn"}  # calls whose first word is a code even if it is one word
 HOMES = {  # where an example in tests/bad stands in for a file of tests/data/workspace
     "scenario": "scenarios/pay/stop.yaml",
     "service": "scenarios/pay/service.yaml",
@@ -146,9 +148,16 @@ def _record(call: ast.Call, names: dict[str, ast.expr]) -> tuple[str, str, str] 
     by_name = {keyword.arg: keyword.value for keyword in call.keywords}
     args = [*call.args, *(by_name[k] for k in ("code", "message", "write") if k in by_name)][:3]
     code = args[0].value if args and isinstance(args[0], ast.Constant) else None
-    if len(args) < 3 or not isinstance(code, str) or not CODE.fullmatch(code):
+    if len(args) < 3 or not isinstance(code, str):
+        return None
+    if not CODE.fullmatch(code) and not (_called(call) in RAISING and ONE_WORD.fullmatch(code)):
         return None
     return code, _words(args[1], names), _words(args[2], names)
+
+
+def _called(call: ast.Call) -> str:
+    """``error`` of ``case.error(...)``."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def _assigned(scope: ast.AST) -> dict[str, ast.expr]:
