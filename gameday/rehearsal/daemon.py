@@ -55,6 +55,7 @@ class Daemon:
         self.server.daemon_threads = True  # type: ignore[attr-defined]  # typed as BaseServer; it is a threaded one
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.engine.find = finder(self.endpoint)
+        self.owned = time.monotonic()  # when its owner was last seen alive
         self.runner: Any = None
         self.service: str | None = None
         self.ticks = 0
@@ -165,10 +166,11 @@ class Daemon:
 
     def _orphaned(self) -> bool:
         """Whether nobody wants it any more: the run that started it is dead, and nobody (`recover` would) has called
-        for a while. What still runs is stopped and undone then, by :meth:`_close`."""
+        for a while since. What still runs is stopped and undone then, by :meth:`_close`."""
         if self.options.owner is None or alive(self.options.owner, self.owner_started):
+            self.owned = time.monotonic()
             return False
-        return bool(time.monotonic() - self.app.gate.last > self.options.idle)
+        return bool(time.monotonic() - max(self.owned, self.app.gate.last) > self.options.idle)
 
     def _close(self) -> None:
         target = Path(self.options.state)

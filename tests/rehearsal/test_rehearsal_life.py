@@ -242,11 +242,11 @@ def begin(aws: Aws) -> str:
 def test_a_killed_run_leaves_it_up_for_recover_and_it_ends_when_nobody_comes(tmp_path: Path, sleeper: Any) -> None:
     """Nor do questions of its own keep it up, which its workload asks all the time."""
     owner = sleeper()
-    process = daemon(tmp_path, owner.pid, idle=1.5)
+    process = daemon(tmp_path, owner.pid, idle=3.0)
     try:
         found = until(lambda: client.attach(tmp_path))
         experiment = begin(Aws(REHEARSAL_ENVIRONMENT, found.endpoint))
-        time.sleep(2.0)
+        time.sleep(3.5)
         assert alive(found.pid), "its owner lives: however long it is silent, the daemon stays"
         owner.kill()
         owner.wait()

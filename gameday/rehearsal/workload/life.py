@@ -85,7 +85,8 @@ class Life:
 
     async def run(self, told: Told) -> None:
         """Until stdin ends."""
-        server = web.Server(self._handle, access_log=None, keepalive_timeout=3600.0)
+        # what nobody waits for any more is not worked on: work for nobody is what keeps an overloaded chain overloaded
+        server = web.Server(self._handle, access_log=None, keepalive_timeout=3600.0, handler_cancellation=True)
         runner = web.ServerRunner(server)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port, backlog=1024)

@@ -74,15 +74,16 @@ class Piece:
     async def _serve(self) -> int:
         arrived = self.clock.now()
         self.counts.opened(arrived)
+        status, failed = 504, False
         try:
             status, failed = await self._invoke()
-        finally:
+        finally:  # a caller that gave up has invoked it all the same
             self.counts.closed(arrived)
-        at = self._at(arrived)
-        self.counts.add(at, "requests")
-        self.counts.took(at, self.clock.now() - arrived)
-        if failed:
-            self.counts.add(at, "errors")
+            at = self._at(arrived)
+            self.counts.add(at, "requests")
+            self.counts.took(at, self.clock.now() - arrived)
+            if failed:
+                self.counts.add(at, "errors")
         return status
 
     def _at(self, began: Ms) -> Ms:
@@ -111,10 +112,13 @@ class Piece:
         place = self.told["places"].get(piece)
         if place is None:
             return 503  # a name that leads nowhere
-        began = self.clock.now()
-        status = await life.call(self.session, place["url"] + "/", place["timeout_ms"] / 1000 / self.clock.speed)
-        if status in life.UNANSWERED:
-            self.counts.add(self._at(began), f"unanswered:{piece}")
+        began, status = self.clock.now(), life.LATE
+        try:
+            status = await life.call(self.session, place["url"] + "/", place["timeout_ms"] / 1000 / self.clock.speed)
+        finally:  # cancelled where our own caller gave up, which it does a little before we would
+            waited = self.clock.now() - began
+            if status == life.NOBODY or (status == life.LATE and waited > place["timeout_ms"] / 2):
+                self.counts.add(self._at(began), f"unanswered:{piece}")
         return status
 
     async def _call_all(self) -> int:
