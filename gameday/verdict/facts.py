@@ -54,6 +54,7 @@ class Facts:
     noticed: list[Mark] = field(default_factory=list)
     touched: list[tuple[Ms, int, str, str]] = field(default_factory=list)
     disturbed: list[tuple[Ms, Ms]] = field(default_factory=list)
+    ledger_damaged: bool = False  # something of it could not be read, so nobody knows whether all is undone
     lag_ms: Ms = 0
     clock_steps: int = 0
     failed_reads: int = 0
@@ -102,6 +103,8 @@ def _take(facts: Facts, event: Event) -> None:
         handler(facts, event)
     if event.type.startswith(("fault.", "undo.")):
         change(facts.faults, event)
+    if event.type == "undo.failed" and event.what.get("step") not in facts.faults:
+        facts.ledger_damaged = True
     if event.type == "fault.requested" and facts.first_effect is None:
         facts.first_effect = event.seq
 

@@ -30,4 +30,11 @@ def upper_so_far(tolerance: Tolerance, seen: Sequence[Bucket], dt_ms: int, basel
     told = states(buckets, tolerance.thresholds, tolerance.measure.basis)
     if tolerance.metric == "duration":
         return measure(told, method).hi
-    return count(buckets, told, method).hi
+    return count([_filled(b, buckets) for b in buckets], told, method).hi
+
+
+def _filled(bucket: Bucket, buckets: Sequence[Bucket]) -> Bucket:
+    """A guard must say something where the verdict leaves it open (decision 4): as many attempts as were ever seen."""
+    if bucket.attempts is not None:
+        return bucket
+    return Bucket(bucket.start_ms, max(b.attempts or 0.0 for b in buckets), bucket.failures)

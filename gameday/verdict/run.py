@@ -74,7 +74,7 @@ def _preregistered(plan: Plan, facts: Facts) -> bool:
 
 
 def _outcome(plan: Plan, facts: Facts, verdict: str) -> str:
-    if any(fault.unseen for fault in facts.faults.values()):
+    if facts.ledger_damaged or any(fault.unseen for fault in facts.faults.values()):
         return "unsafe"
     if facts.stopped_by is not None or facts.ended_status != "completed":
         return "stopped"

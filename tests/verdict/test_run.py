@@ -352,3 +352,9 @@ def test_hiding_a_datapoint_of_a_run_never_narrows_the_interval(shape: str, metr
     lo, hi = ("m_lo_s", "m_hi_s") if metric == "duration" else ("m_lo", "m_hi")
     assert less[lo] <= shown[lo]
     assert less[hi] is None or (shown[hi] is not None and less[hi] >= shown[hi])
+
+
+def test_a_ledger_that_could_not_be_read_whole_is_unsafe() -> None:
+    """Nobody knows what its damaged line spoke of."""
+    failed = Draft("undo.failed", {"step": "", "error": "LEDGER_DAMAGED: line 1", "resources": {}})
+    assert judge_run(plan(), script(CLEAN, (59, failed)))["outcome"] == "unsafe"

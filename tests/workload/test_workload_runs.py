@@ -276,7 +276,7 @@ def test_the_command_keeps_the_workspace_s_workload_up_for_runs_and_a_killed_dae
 ) -> None:
     inside = workspace(tmp_path, "shop") / "scenarios"
     code, out, err = gameday(inside, "up", "--json")
-    assert (code, err) == (0, "")
+    assert code == 0, err
     said = json.loads(out)
     found = start(tmp_path)
     assert (found.endpoint, found.pid, found.kept) == (said["endpoint"], said["pid"], True)
