@@ -289,7 +289,8 @@ class Bench:
         series = {s.id: self.world.failures for s in plan.signals if s.source == "cloudwatch.metric"}
         series |= {i: (lambda t: 100.0) for i in series if "attempts" in i}
         series |= {i: self.world.errors for i in series if "errors" in i}
-        alarms = {str(s.query["alarm"]): on_failures(self.world) for s in plan.signals if s.source == "cloudwatch.alarm"}
+        names = [str(s.query["alarm"]) for s in plan.signals if s.source == "cloudwatch.alarm"]
+        alarms = {name: on_failures(self.world) for name in names}
         self.watch = Watch(self.world, dict(series), dict(alarms))
         self.paper = Paper(self.world)
         self.effects = Ticking(clock=self.clock, tick_ms=tick_ms, until=START + int(hours * 60 * MINUTE))
