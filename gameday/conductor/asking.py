@@ -35,10 +35,13 @@ def role_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, n
     """Somebody is expected to acknowledge or answer."""
     expects: Expects = step.expect.does if isinstance(step.expect, RoleExpectation) else "acknowledge"
     prompt = state.prompts.get(step.id)
-    if prompt is None:
-        yield _deliver(plan, state, step, step.says or step.title, expects, now)
-    else:
+    if prompt is not None:
         yield from _answered(state, step, held, prompt, now)
+    elif step.within_ms is not None and used_ms(state, held.started_ms or now, now) > step.within_ms:
+        why = f"nothing could be put before {recipient(plan, state, step.to or 'facilitator', now)}"
+        yield record("step.ended", step=step.id, result="missed", why=why, after_ms=None)
+    else:
+        yield _deliver(plan, state, step, step.says or step.title, expects, now)
 
 
 def inject_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
@@ -74,44 +77,46 @@ def task_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, n
     elif step.within_ms is not None and after > step.within_ms:
         yield _task_ended(step, "expired", f"step {left[0].number} was not done in time", after)
     else:
-        yield from _runbook_step(plan, state, step, left[0], now)
+        yield from _runbook_step(plan, state, step, left[0], after, now)
 
 
 def _task_ended(step: PlannedStep, result: str, why: str | None, after: Ms) -> Action:
     return record("step.ended", step=step.id, result=result, why=why, after_ms=after)
 
 
-def _runbook_step(plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, now: Ms) -> Iterator[Action]:
+def _runbook_step(
+    plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, after: Ms, now: Ms
+) -> Iterator[Action]:
     prompt = state.prompts.get(f"{step.id}#{todo.number}")
     if prompt is None:
         yield _deliver(plan, state, step, todo.says, "perform", now, todo.number)
     elif prompt.done_ms is not None:
-        yield from _performed(plan, state, step, todo, prompt, now)
+        yield from _performed(plan, state, step, todo, prompt, after, now)
 
 
 def _performed(
-    plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, prompt: PromptState, now: Ms
+    plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, prompt: PromptState, after: Ms, now: Ms
 ) -> Iterator[Action]:
     key, block = (step.id, todo.number), todo.block
     failed = state.call_failed.get(key)
     if failed is not None:
-        yield _task_ended(step, "failed", f"the call of step {todo.number} failed: {failed}", now - prompt.delivered_ms)
+        yield _task_ended(step, "failed", f"the call of step {todo.number} failed: {failed}", after)
     elif block and block.do and key not in state.called:
         yield CallStep(step.id, todo.number)
     elif block and block.check and not state.checked.get(key):
-        yield from _check(plan, state, step, todo, prompt, now)
+        yield from _check(plan, state, step, todo, prompt, after, now)
     else:
-        yield record("task.step_done", step=step.id, number=todo.number, after_ms=now - prompt.delivered_ms,
-                     role=prompt.done_by)  # fmt: skip
+        yield record("task.step_done", step=step.id, number=todo.number, role=prompt.done_by,
+                     after_ms=used_ms(state, prompt.delivered_ms, now))  # fmt: skip
 
 
 def _check(
-    plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, prompt: PromptState, now: Ms
+    plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, prompt: PromptState, after: Ms, now: Ms
 ) -> Iterator[Action]:
     key = (step.id, todo.number)
     assert todo.block and todo.block.check  # _performed asks only then
     if state.checked.get(key) is False:
-        yield _task_ended(step, "failed", f"the check of step {todo.number} was not met", now - prompt.delivered_ms)
+        yield _task_ended(step, "failed", f"the check of step {todo.number} was not met", after)
         return
     given = todo.block.check
     condition = given if given.within is not None else given.model_copy(update={"within": CHECK_WITHIN_MS})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from gameday.clock import Ms
@@ -12,6 +14,7 @@ from gameday.journal.state import PromptState, State
 from gameday.plan import Plan
 
 LONGEST_TEXT = 4_000
+LONGEST_NAME = 100
 TOUCHES = ("incident", "deployment", "run")
 
 
@@ -27,12 +30,14 @@ class Inbox:
 
     def take(self, state: State, now: Ms) -> Iterator[tuple[Command, list[Draft]]]:
         """Every command that waits with the events it becomes; one that was applied before a crash becomes none."""
-        for command in take(self.run_dir):
+        for given in take(self.run_dir):
+            command = replace(given, who=_text(given.who, LONGEST_NAME))
             yield command, ([] if command.id in state.commands else self._drafts(command, state, now))
 
     def settle(self, command: Command) -> None:
-        """The journal holds it now."""
-        settle(self.run_dir, command)
+        """The journal holds it now. A file that cannot be removed stays; its id is known."""
+        with suppress(OSError):
+            settle(self.run_dir, command)
 
     def _drafts(self, command: Command, state: State, now: Ms) -> list[Draft]:
         try:
@@ -65,30 +70,34 @@ class Inbox:
             raise Refusal(f"{prompt.id} was done already by {prompt.done_by}")
         if state.step(prompt.step).status == "ended":
             raise Refusal(f"step {prompt.step} has ended")
-        if command.who != prompt.to and self.plan.deputies.get(prompt.to) != command.who:
+        if command.who not in self._may_do(prompt):
             raise Refusal(f"{prompt.id} is for {prompt.to}; use --as {prompt.to}")
         if state.away(command.who, now):
             raise Refusal(f"{command.who} is not available now")
         what = {"prompt": prompt.id, "step": prompt.step, "role": command.who}
-        text = str(command.what.get("text") or "")[:LONGEST_TEXT]
+        text = _text(command.what.get("text"))
         return Draft("prompt.acknowledged", {**what, "text": text} if text else what)
 
+    def _may_do(self, prompt: PromptState) -> tuple[str | None, ...]:
+        """Whom it was put before, their deputy, and who was meant when it went to a deputy."""
+        return prompt.to, self.plan.deputies.get(prompt.to), self.plan.step(prompt.step).to
+
     def _prompt(self, command: Command, state: State) -> PromptState:
-        given = command.what.get("prompt")
-        if given is not None:
+        if command.what.get("prompt") is not None:
+            given = _text(command.what["prompt"], LONGEST_NAME)
             if given not in state.prompts:
                 raise Refusal(f"nothing called {given} was put before anybody")
-            return state.prompts[str(given)]
-        mine = [p for p in open_prompts(state) if command.who in (p.to, self.plan.deputies.get(p.to))]
+            return state.prompts[given]
+        mine = [p for p in open_prompts(state) if command.who in self._may_do(p)]
         if not mine:
             raise Refusal(f"nothing waits for {command.who}")
         return mine[0]
 
     def _skip(self, command: Command, state: State) -> Draft:
-        step = command.what.get("step")
+        step = _text(command.what.get("step"), LONGEST_NAME)
         if step not in {s.id for s in self.plan.steps}:
             raise Refusal(f"no step {step}; the steps are {', '.join(s.id for s in self.plan.steps)}")
-        if state.step(str(step)).status == "ended":
+        if state.step(step).status == "ended":
             raise Refusal(f"step {step} has ended")
         return Draft("step.skip_asked", {"step": step})
 
@@ -100,7 +109,7 @@ def open_prompts(state: State) -> list[PromptState]:
 
 
 def _note(command: Command) -> Iterator[Draft]:
-    text = str(command.what.get("text") or "").strip()[:LONGEST_TEXT]
+    text = _text(command.what.get("text")).strip()
     if not text:
         raise Refusal("a note needs words")
     yield Draft("note", {"text": text})
@@ -110,7 +119,12 @@ def _note(command: Command) -> Iterator[Draft]:
 
 
 def _why(command: Command) -> dict[str, object]:
-    return {"why": str(command.what.get("why") or f"asked by {command.who}")[:LONGEST_TEXT]}
+    return {"why": _text(command.what.get("why")) or f"asked by {command.who}"}
+
+
+def _text(given: object, longest: int = LONGEST_TEXT) -> str:
+    """What was written, as far as it is words that a journal can hold: half a surrogate pair is not."""
+    return given[:longest].encode("utf-8", "replace").decode("utf-8") if isinstance(given, str) else ""
 
 
 def _if(allowed: bool, refusal: str, draft: Draft) -> Draft:

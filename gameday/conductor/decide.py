@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gameday.clock import Ms
 from gameday.conductor.actions import Action, End, record
-from gameday.conductor.faulting import fault_actions, settled
+from gameday.conductor.faulting import fault_actions, longest_gone, settled
 from gameday.conductor.guards import guard_actions
 from gameday.conductor.steady import largest_period, settling, unsteady
 from gameday.conductor.steps import step_actions, withdraw
@@ -62,10 +62,16 @@ def _baseline(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     waits_for = unsteady(plan, state, first, now, plan.baseline_ms)
     if not waits_for:
         yield record("timeline.started", t_go_ms=(now // period + 1) * period)
-    elif now >= first + plan.baseline_ms * (1 + PATIENCE) + settling(plan):
+    elif now >= _patient_until(plan, state, first, period):
         why = f"nothing was broken: the service was never seen steady ({', '.join(waits_for)})"
         yield from withdraw(plan, state, now, why, "skipped")
         yield record("phase.entered", phase="restore", why=why)
+
+
+def _patient_until(plan: Plan, state: State, first: Ms, period: Ms) -> Ms:
+    """How long a baseline may take; a conductor that takes a run over has first to read what was missed."""
+    longest = max(plan.baseline_ms, period) * (1 + PATIENCE)
+    return max(first + longest, state.claimed_ms + 2 * period) + settling(plan)
 
 
 def _execute(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
@@ -79,7 +85,7 @@ def _execute(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
 
 
 def _restore(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
-    over = now >= state.phase_ms["restore"] + RESTORE_WALL_MS * state.speed + _longest_gone(plan)
+    over = now >= max(state.phase_ms["restore"], state.claimed_ms) + RESTORE_WALL_MS * state.speed + longest_gone(plan)
     if not settled(plan, state) and not over:
         return
     if state.abort:
@@ -90,16 +96,12 @@ def _restore(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
         yield record("phase.entered", phase="verify")
 
 
-def _longest_gone(plan: Plan) -> Ms:
-    limits = [s.fault.gone.within or 0 for s in plan.steps if s.fault and s.fault.gone]
-    return max(limits, default=0) + settling(plan) + 2 * largest_period(plan)
-
-
 def _verify(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     ends = [f.ended_ms for f in state.faults.values() if f.ended_ms is not None]
     since = max(ends, default=state.phase_ms["verify"])
     hold = max((t.hold for t in plan.tolerances), default=0)
     last = max((state.t_go or now) + plan.max_duration_ms + state.held_ms,
-               since + VERIFY_HOLDS * hold + settling(plan) + largest_period(plan))  # fmt: skip
+               since + VERIFY_HOLDS * hold + settling(plan) + largest_period(plan),
+               state.claimed_ms + settling(plan) + 2 * largest_period(plan))  # fmt: skip
     if not unsteady(plan, state, since, now) or now >= last:
         yield End("completed")

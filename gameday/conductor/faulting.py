@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gameday.clock import Ms
 from gameday.conductor.actions import Action, PollFault, StartFault, StopFault, record
-from gameday.conductor.sight import look
+from gameday.conductor.sight import look, patience
 from gameday.journal.state import FaultState, State
 from gameday.model.scenario import Condition
 from gameday.plan import Plan, PlannedFault, PlannedStep
@@ -31,8 +31,24 @@ def fault_actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
 
 
 def settled(plan: Plan, state: State) -> bool:
-    """Whether nothing is to be awaited of any fault: each is clean and seen gone, or given up."""
-    return all(f.clean and (_refused(f) or f.gone_ms is not None or f.not_gone) for f in state.faults.values())
+    """Whether nothing is to be awaited of any fault: each is clean and seen gone, or given up; and, while nobody
+    aborts, it is known whether it had an effect."""
+    faults = [(plan.step(name).fault, fault) for name, fault in state.faults.items()]
+    return all(
+        f.clean and (_refused(f) or ((f.gone_ms is not None or f.not_gone) and (bool(state.abort) or _told(p, f))))
+        for p, f in faults
+    )
+
+
+def _told(planned: PlannedFault | None, fault: FaultState) -> bool:
+    """Whether it is known if it had an effect, as far as anybody can see it."""
+    return planned is None or planned.effective is None or fault.t0_ms is not None or fault.not_effective
+
+
+def longest_gone(plan: Plan) -> Ms:
+    """How long after its end a fault may take, at most, until it is seen gone or given up."""
+    conditions = [_limited(s.fault.gone) for s in plan.steps if s.fault and s.fault.gone]
+    return max(((c.within or 0) + patience(plan.signal(c.signal)) for c in conditions), default=0)
 
 
 def _refused(fault: FaultState) -> bool:
@@ -122,6 +138,6 @@ def fault_result(planned: PlannedFault, fault: FaultState) -> tuple[str, str | N
         return "failed", f"no effect was seen: {planned.effective}"
     if fault.not_gone:
         return "failed", f"not seen gone: {planned.gone}"
-    if fault.gone_ms is None:
+    if fault.gone_ms is None or not _told(planned, fault):
         return None
     return ("done", None) if fault.status != "failed" else ("failed", "the provider says it failed")

@@ -4,6 +4,7 @@ periods fires (design: semantics, "Guards, dead-man"). Pure."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import dropwhile
 
 from gameday.clock import Ms
 from gameday.conductor.actions import Record, record
@@ -12,6 +13,7 @@ from gameday.journal.state import State
 from gameday.model.scenario import AlarmGuard, Guard, SignalGuard, ToleranceGuard
 from gameday.plan import Plan, Signal
 from gameday.verdict.progress import upper_so_far
+from gameday.verdict.states import Bucket
 
 UNREADABLE_PERIODS = 3
 
@@ -56,7 +58,8 @@ def _unread(plan: Plan, state: State, guard: Guard, now: Ms) -> list[str]:
     silent = []
     for signal in _signals(plan, guard):
         newest = _newest(state, signal, state.t_go)
-        if now - newest - signal.settles_ms > (UNREADABLE_PERIODS + 1) * signal.period_ms:
+        since = max(newest, state.claimed_ms)  # before that nobody looked
+        if now - since - signal.settles_ms > (UNREADABLE_PERIODS + 1) * signal.period_ms:
             silent.append(signal.id)
     return silent
 
@@ -92,9 +95,18 @@ def used_share(plan: Plan, state: State, tolerance_id: str, now: Ms) -> float | 
     seen = buckets(plan, state, tolerance, state.t_go - plan.baseline_ms, now)
     baseline = sum(1 for b in seen if b.start_ms + dt <= state.t_go)
     upper = upper_so_far(tolerance, seen, dt, baseline)
+    if upper is None:
+        upper = upper_so_far(tolerance, _begun_well(seen, dt), dt, baseline + 1)
     if upper is None or not upper:
         return upper
-    return upper / tolerance.limit if tolerance.limit else float("inf")
+    return upper / tolerance.limit if tolerance.limit else 1.0  # a limit of nothing is used up by anything
+
+
+def _begun_well(seen: list[Bucket], dt: Ms) -> list[Bucket]:
+    """The same behind a good bucket: what begins disrupted (a baseline that was corrected late, or none) has no upper
+    bound, and a guard must not be blind for that."""
+    known = list(dropwhile(lambda b: b.attempts is None or b.failures is None, seen))
+    return [Bucket(known[0].start_ms - dt, known[0].attempts or 1.0, 0.0), *known] if known else []
 
 
 def _signal_fires(plan: Plan, state: State, guard: SignalGuard, now: Ms) -> float | None:
@@ -102,7 +114,8 @@ def _signal_fires(plan: Plan, state: State, guard: SignalGuard, now: Ms) -> floa
     needed = max(1, -(-(guard.lasts or 0) // signal.period_ms))
     last = readings(plan, state, guard.signal, state.t_go or 0, now)[-needed:]
     values = [r.value for r in last if r.value is not None and _beyond(guard, r.value)]
-    return values[-1] if len(values) == needed else None
+    row = len(last) == needed and last[-1].start_ms - last[0].start_ms == (needed - 1) * signal.period_ms
+    return values[-1] if row and len(values) == needed else None  # a hole may yet be filled
 
 
 def _beyond(guard: SignalGuard, value: float) -> bool:

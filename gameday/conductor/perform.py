@@ -6,7 +6,8 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from pydantic import BaseModel
 
 from gameday.conductor.actions import CallStep, Deliver, Effect, PollFault, StartFault, StopFault
 from gameday.conductor.ledger import Ledger
@@ -14,7 +15,7 @@ from gameday.journal.events import Draft
 from gameday.journal.state import State
 from gameday.model.runbook import AwsCall
 from gameday.plan import Plan, PlannedFault
-from gameday.protocols import Channel, Fault, Order, ProviderStatus, Trace
+from gameday.protocols import Channel, Fault, Note, Order, Prompt, ProviderStatus, Trace
 
 MakeCall = Callable[[AwsCall], str]
 
@@ -77,8 +78,8 @@ class Performer:
             case StopFault(step):
                 with self.lock:
                     self.stopping.add(step)
-                trace = self._trace(step, state)
-                return lambda: self._stop(step, trace)
+                known, over = self._trace(step, state), state.faults[step].ended_ms is not None
+                return lambda: self._stop(step, known, over)
 
     def _fault(self, step: str) -> tuple[PlannedFault, Fault]:
         planned = self.plan.step(step).fault
@@ -102,50 +103,91 @@ class Performer:
             self.ledger.note(order.step, facts)
 
         with self.lock:
+            if order.step in self.stopping:
+                raise Withdrawn(f"{order.step} is to be stopped")
             self.starting.add(order.step)
         try:
             trace = self.faults[planned.provider].start(order, note)
         finally:
             with self.lock:
                 self.starting.discard(order.step)
-        return [Draft("fault.accepted", {"step": order.step, "trace": trace})]
+        if not isinstance(trace, dict):
+            raise TypeError(f"{planned.provider} did not say how to find the fault again")
+        return [Draft("fault.accepted", {"step": order.step, "trace": {str(k): str(v) for k, v in trace.items()}})]
 
     def _poll(self, step: str, trace: Trace, known: bool) -> list[Draft]:
         status = self._fault(step)[1].poll(trace)
         drafts = []
         if status.targets and not known:
-            drafts.append(Draft("fault.targets", {"step": step, "targets": {k: list(v) for k, v in
-                                                                            status.targets.items()}}))  # fmt: skip
+            found = {str(key): [str(arn) for arn in arns] for key, arns in status.targets.items()}
+            drafts.append(Draft("fault.targets", {"step": step, "targets": found}))
         return drafts + _ended(step, status)
 
-    def _stop(self, step: str, trace: Trace) -> list[Draft]:
-        status = self._fault(step)[1].stop(trace)
+    def _stop(self, step: str, trace: Trace, ended: bool) -> list[Draft]:
+        status = self._careful(self._fault(step)[1], trace)
         if status.state not in ("ended", "failed"):
             raise RuntimeError(f"still {status.state}: {status.detail}")
-        with self.lock:
-            if step in self.starting:  # a call of it may still arrive there
-                raise RuntimeError("its start is still under way")
+        if not status.clean and ended:
+            raise RuntimeError(f"it ended and left something behind: {status.detail}")  # so that it rests
         if not status.clean:
             return _ended(step, status)
         self.ledger.gone(step)
         return [*_ended(step, status), Draft("undo.done", {"step": step, "resource": trace})]
 
-    def _deliver(self, prompt: Any) -> list[Draft]:
-        receipt = self.channel.deliver(prompt)
+    def _careful(self, fault: Fault, trace: Trace) -> ProviderStatus:
+        """Stop it. An answer is believed only if no start was under way when it was asked for: a call of that start
+        may have arrived after the provider looked."""
+        with self.lock:
+            under_way = trace["step"] in self.starting
+        status = fault.stop(trace)
+        if under_way:
+            return ProviderStatus("unknown", f"its start was still under way, and then it was {status.state}")
+        return status
+
+    def for_undo(self) -> Mapping[str, Fault]:
+        """The providers as undo may use them: from now on no start changes anything more, and none that is still under
+        way makes undo believe that nothing is there."""
+        with self.lock:
+            self.stopping.update(step.id for step in self.plan.steps)
+        return {name: _Careful(self, fault, name, fault.settings) for name, fault in self.faults.items()}
+
+    def _deliver(self, prompt: Prompt) -> list[Draft]:
+        receipt = str(self.channel.deliver(prompt))
         what = {"prompt": prompt.id, "step": prompt.step, "to": prompt.to, "says": prompt.says,
                 "via": self.channel.name, "expects": prompt.expects, "number": prompt.number,
                 "receipt": receipt}  # fmt: skip
         return [Draft("prompt.delivered", what)]
 
     def _call(self, step: str, number: int) -> list[Draft]:
+        """Made at least once: a conductor that dies between the call and its record leaves it to be made again, so a
+        runbook's call must bear that (an UPSERT does)."""
         runbook = self.plan.runbook(self.plan.step(step).runbook or "")
         block = next(s.block for s in runbook.steps if s.number == number)
         assert block is not None and block.do is not None  # decide asks only for steps with a call
         try:
-            said, ok = self.call(block.do), True
+            said, ok = str(self.call(block.do)), True
         except Exception as error:  # noqa: BLE001  # a call that fails is a result of the task, not of the conductor
             said, ok = f"{type(error).__name__}: {error}"[:500], False
         return [Draft("task.step_called", {"step": step, "number": number, "ok": ok, "said": said})]
+
+
+@dataclass
+class _Careful:
+    """A provider during undo, which asks it to stop and nothing else."""
+
+    performer: Performer
+    fault: Fault
+    name: str
+    settings: type[BaseModel]
+
+    def start(self, order: Order, note: Note) -> Trace:
+        raise Withdrawn(f"{order.step} is being undone")
+
+    def poll(self, trace: Trace) -> ProviderStatus:
+        return self.fault.poll(trace)
+
+    def stop(self, trace: Trace) -> ProviderStatus:
+        return self.performer._careful(self.fault, trace)
 
 
 def _ended(step: str, status: ProviderStatus) -> list[Draft]:

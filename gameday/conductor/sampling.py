@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 
 from gameday.clock import Ms
 from gameday.journal.events import Draft
@@ -63,8 +64,18 @@ class Source:
         return self.window
 
     def sample(self, window: Window) -> Found:
-        """Read; in a thread of its own."""
-        return self.observer.sample(self.signals, window)
+        """Read; in a thread of its own. TypeError when the observer answers with what are no datapoints."""
+        found = self.observer.sample(self.signals, window)
+        return {s.id: [_checked(self.name, sample) for sample in found.get(s.id, ())] for s in self.signals}
+
+
+def _checked(name: str, sample: object) -> Sample:
+    """A datapoint that can be journalled; a value that is no finite number is none."""
+    if not isinstance(sample, Sample) or isinstance(sample.start_ms, bool) or not isinstance(sample.start_ms, int):
+        raise TypeError(f"{name} answered with {type(sample).__name__}, which is no datapoint")
+    value = sample.value
+    known = isinstance(value, int | float) and isfinite(value)
+    return Sample(sample.start_ms, float(value) if known and value is not None else None)
 
 
 def sources(signals: Sequence[Signal], observers: Sequence[Observer], since: Ms) -> tuple[list[Source], list[Signal]]:

@@ -70,12 +70,14 @@ def look(plan: Plan, state: State, condition: Condition, since: Ms, now: Ms) -> 
     limit = None if condition.within is None else since + condition.within
     found = [r for r in readings(plan, state, condition.signal, since, now) if limit is None or r.start_ms < limit]
     hit = next((r for r in found if r.value is not None and condition.holds(r.value)), None)
-    over = limit is not None and now >= limit + _patience(signal)
+    over = limit is not None and now >= max(limit, state.claimed_ms) + patience(signal)
     values = tuple(r.value for r in found[-12:])
     return Seen(hit, over and hit is None, any(v is not None for v in values), values)
 
 
-def _patience(signal: Signal) -> Ms:
+def patience(signal: Signal) -> Ms:
+    """How long after its begin a bucket may take until it is read; a conductor that takes a run over needs as long to
+    read what was missed."""
     return signal.settles_ms + (1 + LATE_PERIODS) * signal.period_ms
 
 

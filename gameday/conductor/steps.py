@@ -21,7 +21,7 @@ def step_actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
         held = state.step(step.id)
         if held.status == "ended":
             continue
-        if step.id in state.skips and step.kind == "unavailable" and state.away(step.to or "", now):
+        if step.id in state.skips and _keeps_away(step, held) and state.away(step.to or "", now):
             yield record("role.available", role=step.to)
         elif step.id in state.skips:
             yield ended(step, held, "skipped", now, "somebody skipped it")
@@ -78,14 +78,26 @@ def _expect(plan: Plan, state: State, step: PlannedStep, held: StepState, now: M
 def _alarm(
     plan: Plan, state: State, step: PlannedStep, expect: AlarmExpectation, held: StepState, now: Ms
 ) -> Iterator[Action]:
-    """Met when the alarm entered the state after the go: one that was there before proves nothing."""
+    """Met when the alarm enters the state in time, or holds it since after the go: one that was in it before the go
+    proves nothing, and neither does one that has left it again before it was expected."""
     started, signal = held.started_ms or now, plan.alarm_signal(expect.alarm)
-    since = state.t_go if state.t_go is not None else started
-    entries = [t for t, word in state.alarms.get(signal.id, ()) if word == expect.state and t >= since]
-    if entries:
-        yield ended(step, held, "met", now, after_ms=max(0, entries[0] - started), seen_ms=entries[0])
-    elif step.within_ms is not None and now >= started + step.within_ms + _late(signal):
-        yield ended(step, held, "missed", now, f"{expect.alarm} did not go to {expect.state} in time", after_ms=None)
+    limit = None if step.within_ms is None else started + step.within_ms
+    entries = _entries(state, signal.id, started, limit)
+    found = next((t for t, word in entries if word == expect.state), None)
+    if found is not None:
+        yield ended(step, held, "met", now, after_ms=max(0, found - started), seen_ms=found)
+    elif limit is not None and now >= max(limit, state.claimed_ms) + _late(signal):
+        read = state.read_to.get(signal.id, 0) >= limit
+        why = f"{expect.alarm} did not go to {expect.state} in time" if read else f"{expect.alarm} could not be read"
+        yield ended(step, held, "missed", now, why, after_ms=None)
+
+
+def _entries(state: State, signal_id: str, started: Ms, limit: Ms | None) -> list[tuple[Ms, str]]:
+    """The state that the alarm holds at the start, if it was entered after the go, and those that it enters in time."""
+    known = [e for e in state.alarms.get(signal_id, ()) if limit is None or e[0] <= limit]
+    held = [e for e in known if e[0] <= started][-1:]
+    go = started if state.t_go is None else state.t_go
+    return [*(e for e in held if e[0] >= go), *(e for e in known if e[0] > started)]
 
 
 def _signal(
@@ -107,11 +119,15 @@ def _late(signal: Signal) -> Ms:
 
 
 def _unavailable(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
-    started, role, lasts = held.started_ms or now, step.to or "", step.lasts_ms or 0
-    if state.away_since.get(role, -1) < started:
-        yield record("role.unavailable", role=role, until_ms=now + lasts, step=step.id)
-    elif not state.away(role, now):
+    role, until = step.to or "", (held.started_ms or now) + (step.lasts_ms or 0)
+    if now >= until:
         yield ended(step, held, "done", now)
+    elif state.unavailable.get(role, 0) < until:  # another step may keep the role away for longer
+        yield record("role.unavailable", role=role, until_ms=until, step=step.id)
+
+
+def _keeps_away(step: PlannedStep, held: StepState) -> bool:
+    return step.kind == "unavailable" and held.status == "running"
 
 
 _Rule = Callable[[Plan, State, PlannedStep, StepState, Ms], Iterator[Action]]

@@ -18,7 +18,7 @@ from gameday.conductor.actions import Effect, End, Record, StartFault
 from gameday.conductor.commands import Inbox
 from gameday.conductor.decide import decide
 from gameday.conductor.effects import Inline, Outcome, Threads
-from gameday.conductor.ledger import Ledger
+from gameday.conductor.ledger import Ledger, outstanding
 from gameday.conductor.perform import Performer, order_of, token
 from gameday.conductor.sampling import Found, Source, failed, read
 from gameday.conductor.undo import undo_all
@@ -64,7 +64,7 @@ class Conductor:
         self._polled: dict[str, Ms] = {}
         self._hung: set[str] = set()
         self._asleep, self._offset = suspended_ns(), self._wall_offset()
-        self._disturbed_to = self.clock.now()
+        self._disturbed_to = self.state.phase_ms.get("baseline", self.clock.now())
 
     # ---- from outside
     def ask_abort(self, why: str) -> None:
@@ -158,7 +158,7 @@ class Conductor:
     def _may_start(self, step: str) -> bool:
         """Ledger first, journal second, provider third. If the ledger cannot be written nothing is started."""
         if step in self.state.faults:
-            return True  # a conductor before this one asked, and nobody knows whether it was heard: same token
+            return self._may_start_again(step)
         planned, run = self.plan.step(step).fault, self.state.run or ""
         assert planned is not None  # decide starts faults of fault steps only
         facts = {"run": run, "step": step, "token": order_of(self.plan, run, step, planned).token}
@@ -169,6 +169,14 @@ class Conductor:
             return False
         self.record(Draft("fault.requested", {"step": step, "token": token(run, step)}))
         return True
+
+    def _may_start_again(self, step: str) -> bool:
+        """A conductor before this one asked, and nobody knows whether it was heard: once more with the same token; but
+        not when it was undone since, for then the ledger no longer speaks of it."""
+        if self.effects.busy_for(f"start:{step}") or step in {left.step for left in outstanding(self.ledger.path).left}:
+            return True
+        self.record(Draft("fault.stop_requested", {"step": step, "why": "it was undone before anybody heard of it"}))
+        return False
 
     def _came_of(self, outcome: Outcome) -> list[Draft]:
         kind, _, name = outcome.key.partition(":")
@@ -249,7 +257,7 @@ class Conductor:
     def undo_rest(self, why: str) -> bool:
         """Whether nothing is left. Neither an error of ours nor a full journal keeps it from trying."""
         deadline = self.clock.now() + round(UNDO_WALL_MS * self.clock.speed)
-        return undo_all(self.ledger, self.performer.faults, self.clock, self.tell, deadline, why)
+        return undo_all(self.ledger, self.performer.for_undo(), self.clock, self.tell, deadline, why)
 
     def tell(self, draft: Draft) -> None:
         """Record, for those who need no answer."""

@@ -76,6 +76,7 @@ class State:
     t0: Ms | None = None
     epoch: int = 0
     seq: int = 0
+    claimed_ms: Ms = 0  # since when the present conductor can have seen anything
     ended_status: str | None = None
     held_since: Ms | None = None
     held_ms: Ms = 0
@@ -152,6 +153,11 @@ def _opened(state: State, event: Event) -> None:
     what = event.what
     state.run, state.environment = what["run"], what["environment"]
     state.speed, state.service, state.scenario = float(what["speed"]), what["service"], what["scenario"]
+
+
+@_on("conductor.claimed")
+def _claimed(state: State, event: Event) -> None:
+    state.claimed_ms = event.at
 
 
 @_on("plan.registered")

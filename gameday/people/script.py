@@ -23,7 +23,7 @@ def scripted(plan: Plan, state: State, now: Ms, held_by_people: Collection[str] 
         if state.step(prompt.step).status == "ended" or state.away(prompt.to, now):
             continue
         delay = delay_of(plan, script, prompt)
-        if delay is not None and now >= prompt.delivered_ms + delay:
+        if delay is not None and state.timeline_at(now) - state.timeline_at(prompt.delivered_ms) >= delay:
             what = {"prompt": prompt.id, "step": prompt.step, "role": prompt.to, "scripted": True}
             yield Draft("prompt.acknowledged", what, prompt.to)
 

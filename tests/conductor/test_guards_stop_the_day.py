@@ -1,0 +1,163 @@
+"""Each kind of guard, when it fires and when it cannot be read; whatever fires, all is taken back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent))
+from bench import MINUTE, PERIOD, Bench, S, a_plan, fault, signal  # noqa: E402  # a module beside the tests
+
+from gameday.conductor.guards import used_share  # noqa: E402
+from gameday.protocols import Sample  # noqa: E402
+
+
+def guarded(tmp_path: Path, *guards: dict[str, Any], minutes: float = 20, **changes: Any) -> Bench:
+    return Bench(a_plan(fault(minutes=minutes), guards=list(guards), **changes), tmp_path)
+
+
+def fired(bench: Bench) -> list[tuple[float, str, str]]:
+    bench.check()
+    assert not bench.world.left()
+    return [t for t in bench.timeline("guard.fired", "guard.unreadable", "abort.asked") if t[0] >= 0]
+
+
+def outage(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "outage", "authority": "fca", "metric": "duration", "limit": "30m", "counts_as_disrupted": ["down"],
+        "measure": {"attempts": "attempts", "failures": "failures"}, "hold": "1m", **changes,
+    }  # fmt: skip
+
+
+def test_a_guard_on_a_signal_fires_once_it_stayed_beyond_for_so_long(tmp_path: Path) -> None:
+    """Three buckets of 20 s from the go on, and 20 s until the last of them is settled."""
+    bench = guarded(tmp_path, {"signal": "failures", "above": 50, "for": "1m"})
+    assert bench.run() == "aborted"
+    assert fired(bench) == [
+        (80.0, "guard.fired", "failures above 50"),
+        (80.0, "abort.asked", "guard: failures above 50"),
+    ]
+
+
+def test_a_guard_on_a_signal_does_not_fire_when_it_comes_back_in_between(tmp_path: Path) -> None:
+    bench = guarded(tmp_path, {"signal": "failures", "above": 50, "for": "1m"}, minutes=5)
+    bench.watch.series["failures"] = lambda t: 100.0 if t >= (bench.state.t_go or 2**60) and (t // PERIOD) % 3 else 0.0
+    assert bench.run() == "completed"
+    assert fired(bench) == []
+
+
+def test_an_unknown_bucket_is_not_beyond(tmp_path: Path) -> None:
+    """Lost datapoints break the row; they are left to the guard's being unreadable."""
+    bench = guarded(tmp_path, {"signal": "failures", "above": 50, "for": "1m"}, minutes=4)
+    bench.watch.lost = lambda ident, t: ident == "failures" and (t // PERIOD) % 3 == 0 and bench.state.t_go is not None
+    assert bench.run() == "completed"
+    assert fired(bench) == []
+
+
+def test_a_guard_on_an_alarm_fires_when_the_alarm_does(tmp_path: Path) -> None:
+    bench = guarded(tmp_path, {"alarm": "page"})
+    assert bench.run() == "aborted"
+    assert fired(bench) == [(42.0, "guard.fired", "alarm page"), (42.0, "abort.asked", "guard: alarm page")]
+
+
+def test_a_guard_on_an_alarm_that_does_not_exist_fires(tmp_path: Path) -> None:
+    """Three periods, one more, and the time it needs to settle after the go: nobody has seen it."""
+    bench = guarded(tmp_path, {"alarm": "page"})
+    bench.watch.alarms["page"] = lambda now: None
+    assert bench.run() == "aborted"
+    assert fired(bench) == [
+        (101.0, "guard.unreadable", "alarm page"),
+        (101.0, "abort.asked", "guard: alarm page"),
+    ]
+
+
+def test_an_alarm_that_is_deleted_while_it_guards_makes_the_guard_fire(tmp_path: Path) -> None:
+    bench = guarded(tmp_path, {"alarm": "page"})
+    bench.watch.alarms["page"] = lambda now: Sample(0, 0.0) if now < (bench.state.t_go or now) + MINUTE else None
+    assert bench.run() == "aborted"
+    assert fired(bench)[0][1:] == ("guard.unreadable", "alarm page")
+
+
+@pytest.mark.parametrize("guard", [
+    {"tolerance": "outage", "at": "50%"}, {"signal": "failures", "above": 50}, {"alarm": "page"},
+])  # fmt: skip
+def test_a_guard_that_cannot_be_read_for_three_periods_fires(tmp_path: Path, guard: dict[str, Any]) -> None:
+    bench = guarded(tmp_path, guard)
+    bench.watch.raises = lambda now: bench.state.t_go is not None and now >= bench.state.t_go
+    assert bench.run() == "aborted"
+    (unreadable, abort) = fired(bench)
+    assert unreadable[1] == "guard.unreadable"
+    assert unreadable[0] == abort[0] <= 6 * PERIOD / S
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_a_guard_bears_fewer_lost_datapoints(tmp_path: Path, lost: int) -> None:
+    bench = guarded(tmp_path, {"signal": "failures", "above": 500}, minutes=4)
+
+    def gone(ident: str, t: int) -> bool:
+        return bench.state.t_go is not None and 0 <= t - bench.state.t_go - MINUTE < lost * PERIOD
+
+    bench.watch.lost = gone
+    assert bench.run() == "completed"
+    assert fired(bench) == []
+
+
+def test_a_guard_on_a_tolerance_counts_unknown_buckets_as_disrupted(tmp_path: Path) -> None:
+    """Upper bound: every second datapoint is lost and the others are good, so half an hour may be an outage."""
+    bench = guarded(tmp_path, {"tolerance": "outage", "at": "20%"}, minutes=20,
+                    tolerances=[outage(mode="cumulative", period="24h")])  # fmt: skip
+    bench.world.moved_ms = 0
+    bench.watch.series["failures"] = lambda t: 1.0 if t == bench.state.t_go else 0.0
+    go = lambda: bench.state.t_go or 2**60  # noqa: E731  # known only once the day goes on
+    bench.watch.lost = lambda ident, t: ident == "attempts" and t >= go() and (t // PERIOD) % 2 == 0
+    assert bench.run() == "aborted"
+    assert fired(bench)[0][1:] == ("guard.fired", "outage at 20%")
+
+
+def test_a_tolerance_of_nothing_is_used_up_by_anything(tmp_path: Path) -> None:
+    """A share of zero has no value that a journal could hold; the guard fires all the same."""
+    bench = guarded(tmp_path, {"tolerance": "outage", "at": "50%"},
+                    tolerances=[outage(metric="failed_transactions", limit=0)])  # fmt: skip
+    assert bench.run() == "aborted"
+    assert fired(bench)[0][1:] == ("guard.fired", "outage at 50%")
+
+
+def test_at_the_very_start_nothing_is_used(tmp_path: Path) -> None:
+    bench = guarded(tmp_path, {"tolerance": "outage", "at": "1%"}, minutes=4)
+    seen: list[float | None] = []
+    bench.at(0, lambda: seen.append(used_share(bench.plan, bench.state, "outage", bench.clock.now())))
+    bench.at(19, lambda: seen.append(used_share(bench.plan, bench.state, "outage", bench.clock.now())))
+    bench.run()
+    assert seen == [0, 0]
+
+
+def test_a_baseline_corrected_late_does_not_blind_a_guard(tmp_path: Path) -> None:
+    """The first bucket of the baseline turns out to have been bad: D10 then leaves the upper bound open, and the guard
+    goes on to measure what follows."""
+    bench = guarded(tmp_path, {"tolerance": "outage", "at": "20%"}, baseline_ms=2 * MINUTE)
+    honest = bench.watch.series["failures"]
+
+    def corrected(t: int) -> float | None:
+        go = bench.state.t_go
+        return 100.0 if go is not None and t == go - 2 * MINUTE else honest(t)
+
+    bench.watch.series["failures"] = corrected
+    assert bench.run() == "aborted"
+    assert fired(bench)[0][1:] == ("guard.fired", "outage at 20%")
+
+
+def test_a_day_without_a_baseline_is_guarded(tmp_path: Path) -> None:
+    bench = guarded(tmp_path, {"tolerance": "outage", "at": "20%"}, baseline_ms=0)
+    assert bench.run() == "aborted"
+    assert fired(bench)[0][1:] == ("guard.fired", "outage at 20%")
+
+
+def test_no_guard_looks_at_what_was_before_the_go(tmp_path: Path) -> None:
+    bench = guarded(tmp_path, {"signal": "other", "above": 50}, minutes=4,
+                    signals=[signal("attempts"), signal("failures"), signal("errors"), signal("other")])  # fmt: skip
+    bench.watch.series["other"] = lambda t: 100.0 if t < (bench.state.t_go or 2**60) else 0.0
+    assert bench.run() == "completed"
+    assert fired(bench) == []
