@@ -44,7 +44,8 @@ def settled(plan: Plan, state: State) -> bool:
 
 def _told(planned: PlannedFault | None, fault: FaultState) -> bool:
     """Whether it is known if it had an effect, as far as anybody can see it."""
-    return planned is None or planned.effective is None or fault.t0_ms is not None or fault.not_effective
+    asked = planned is not None and planned.effective is not None and fault.accepted_ms is not None
+    return not asked or fault.t0_ms is not None or fault.not_effective
 
 
 def longest_gone(plan: Plan) -> Ms:
@@ -54,7 +55,8 @@ def longest_gone(plan: Plan) -> Ms:
 
 
 def _refused(fault: FaultState) -> bool:
-    return fault.accepted_ms is None and fault.t0_ms is None
+    """Nothing was made: neither taken, nor seen, nor was its start broken off half way."""
+    return fault.accepted_ms is None and fault.t0_ms is None and not fault.trace
 
 
 def _go_on(
@@ -149,4 +151,6 @@ def fault_result(planned: PlannedFault, fault: FaultState) -> tuple[str, str | N
         return "failed", f"not seen gone: {planned.gone}"
     if fault.gone_ms is None or not _told(planned, fault):
         return None
+    if fault.accepted_ms is None and fault.t0_ms is None:
+        return "failed", fault.stop_why
     return ("done", None) if fault.status != "failed" else ("failed", "the provider says it failed")

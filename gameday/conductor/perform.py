@@ -46,6 +46,7 @@ class Performer:
     call: MakeCall
     stopping: set[str] = field(default_factory=set)
     starting: set[str] = field(default_factory=set)
+    noted: dict[str, Trace] = field(default_factory=dict)  # by step, what a start has said of itself so far
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def key(self, action: Effect) -> str:
@@ -101,6 +102,8 @@ class Performer:
                 if order.step in self.stopping:
                     raise Withdrawn(f"{order.step} is to be stopped")
             self.ledger.note(order.step, facts)
+            with self.lock:
+                self.noted.setdefault(order.step, {}).update(facts)
 
         with self.lock:
             if order.step in self.stopping:

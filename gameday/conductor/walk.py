@@ -185,9 +185,18 @@ class Conductor:
         if outcome.error is None:
             return list(outcome.value)
         LOG.warning("%s failed", outcome.key, exc_info=outcome.error)
-        if kind == "start" and self.state.faults[name].stop_requested_ms is None:
-            return [Draft("fault.stop_requested", {"step": name, "why": f"it could not be started: {outcome.error}"})]
+        if kind == "start":
+            return self._not_started(name, outcome.error)
         return []  # polls, stops and deliveries are asked for again until they succeed
+
+    def _not_started(self, step: str, error: BaseException) -> list[Draft]:
+        """It is stopped; and when it had begun, nobody knows how far it came: it has to be seen gone."""
+        with self.performer.lock:
+            noted = dict(self.performer.noted.get(step, {}))
+        if self.state.faults[step].stop_requested_ms is not None and not noted:
+            return []
+        what = {"step": step, "why": f"it could not be started: {error}"[:500]}
+        return [Draft("fault.stop_requested", {**what, "trace": noted} if noted else what)]
 
     def _known_to_have_ended(self, draft: Draft) -> bool:
         """A poll and a stop may both see the same end."""

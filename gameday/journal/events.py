@@ -17,7 +17,7 @@ fault.accepted      step, trace               the provider took it (experiment, 
 fault.targets       step, targets             what the provider resolved
 fault.effective     step, witness, value, bucket_ms, t0_ms
 fault.not_effective step, witness, read, values   read: whether the witness could be read at all; values: what it read
-fault.stop_requested step, why
+fault.stop_requested step, why, trace         trace: what a start noted that then failed, so that it may be there
 fault.ended         step, status
 fault.gone          step, witness
 fault.not_gone      step, witness, resources

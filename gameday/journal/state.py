@@ -221,6 +221,13 @@ def _not_effective(fault: FaultState, event: Event) -> None:
 def _stop_requested(fault: FaultState, event: Event) -> None:
     if fault.stop_requested_ms is None:
         fault.stop_requested_ms, fault.stop_why = event.at, event.what.get("why")
+    _begun(fault, event.what.get("trace"))
+
+
+def _begun(fault: FaultState, noted: dict[str, str] | None) -> None:
+    """A start that was never answered, and that had noted what it was about to make: it may be there."""
+    if fault.accepted_ms is None and noted:
+        fault.trace.update({k: v for k, v in noted.items() if k not in ("run", "step", "token")})
 
 
 def _fault_ended(fault: FaultState, event: Event) -> None:
@@ -236,8 +243,9 @@ def _fault_not_gone(fault: FaultState, _event: Event) -> None:
     fault.not_gone = True
 
 
-def _undo_done(fault: FaultState, _event: Event) -> None:
+def _undo_done(fault: FaultState, event: Event) -> None:
     fault.clean = True
+    _begun(fault, event.what.get("resource"))
 
 
 for _type, _change in {

@@ -29,6 +29,7 @@ class Injected:
     gone_witness: str | None = None
     undone: bool = False
     undo_failed: bool = False
+    not_gone: bool = False
     seqs: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -41,7 +42,7 @@ class Injected:
         """Whether nobody has seen it gone; a request that was never answered counts until it is undone."""
         if self.undo_failed:
             return True
-        return self.gone_ms is None and (self.started or not self.undone)
+        return self.gone_ms is None and (self.started or self.not_gone or not self.undone)
 
 
 def change(faults: dict[str, Injected], event: Event) -> None:
@@ -85,6 +86,10 @@ def _gone(fault: Injected, event: Event) -> None:
     fault.gone_ms, fault.gone_witness = event.at, str(event.what.get("witness") or "")
 
 
+def _not_gone(fault: Injected, _event: Event) -> None:
+    fault.not_gone = True
+
+
 def _undone(fault: Injected, _event: Event) -> None:
     fault.undone, fault.undo_failed = True, False
 
@@ -100,6 +105,7 @@ _CHANGES: dict[str, Callable[[Injected, Event], None]] = {
     "fault.stop_requested": _stop,
     "fault.ended": _ended,
     "fault.gone": _gone,
+    "fault.not_gone": _not_gone,
     "undo.done": _undone,
     "undo.failed": _undo_failed,
 }

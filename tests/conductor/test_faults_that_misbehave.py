@@ -72,6 +72,16 @@ def test_a_start_that_raises_half_way_leaves_nothing(tmp_path: Path, behaviour: 
     assert clean(bench)
 
 
+def test_an_unanswered_start_that_goes_on_after_its_stop_is_unsafe(tmp_path: Path) -> None:
+    """Nobody said that it was taken, and the provider says it ended: the witness decides."""
+    bench = a_bench(tmp_path, Behaviour(loses_answer=True, stays=True, ends_after_ms=-1))
+    bench.run()
+    bench.check()
+    assert bench.of("fault.accepted") == []
+    assert len(bench.of("fault.not_gone")) == 1
+    assert bench.verdict()["outcome"] == "unsafe"
+
+
 def test_a_stop_that_fails_three_times_is_asked_for_until_it_works(tmp_path: Path) -> None:
     bench = a_bench(tmp_path, Behaviour(stop_raises=3))
     bench.at(60, lambda: bench.conductor.ask_abort("enough"))

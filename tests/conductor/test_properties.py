@@ -61,7 +61,8 @@ def plans(draw: st.DrawFn) -> Plan:
     roles = draw(st.lists(st.sampled_from(["on-call", "deputy"]), unique=True))
     return a_plan(
         *steps, runbooks=[RUNBOOK], scripts={r: SCRIPT for r in roles}, baseline_ms=MINUTE,
-        guards=draw(st.lists(st.sampled_from(GUARDS), max_size=1)), max_duration_ms=draw(st.sampled_from([3, 12])) * MINUTE,
+        guards=draw(st.lists(st.sampled_from(GUARDS), max_size=1)),
+        max_duration_ms=draw(st.sampled_from([3, 12])) * MINUTE,
     )  # fmt: skip
 
 
@@ -69,7 +70,8 @@ counts = st.sampled_from([0, 0, 0, 1, 3, 40])
 behaviours = st.builds(
     Behaviour, refuses=st.booleans(), breaks_off=st.booleans(), loses_answer=st.booleans(), effect=st.booleans(),
     ends_after_ms=st.sampled_from([None, None, -1, 30 * S, 10 * MINUTE]), fails_half_way=st.booleans(),
-    stop_raises=st.sampled_from([0, 0, 0, 1, 3, 40, 10**6]), stop_unclean=counts, poll_raises=counts, stays=st.booleans(),
+    stop_raises=st.sampled_from([0, 0, 0, 1, 3, 40, 10**6]), stop_unclean=counts, poll_raises=counts,
+    stays=st.booleans(),
 )  # fmt: skip
 honest = st.just(Behaviour())
 spans = st.lists(st.tuples(st.integers(-60, 400), st.integers(5, 200)), max_size=2)
