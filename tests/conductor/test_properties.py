@@ -25,7 +25,7 @@ from gameday.journal.store import read  # noqa: E402
 from gameday.people.script import scripted  # noqa: E402
 from gameday.plan import Plan  # noqa: E402
 
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 TICK = 4 * S
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # thousands of fsyncs
 
