@@ -31,7 +31,9 @@ def decide(plan: Plan, state: State, now: Ms) -> list[Action]:
 
 def _actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     yield from fault_actions(plan, state, now)
-    if state.abort and state.phase not in ("restore", "ended"):
+    if state.phase == "ended":  # a conductor before this one died in between
+        yield End("aborted", state.abort) if state.abort else End("completed")
+    elif state.abort and state.phase != "restore":
         yield from withdraw(plan, state, now, state.abort)
         yield record("phase.entered", phase="restore")
     elif state.phase in (None, "preflight"):

@@ -137,7 +137,8 @@ class Conductor:
                 self._send(action)
 
     def _end(self, end: End) -> None:
-        self.record(Draft("phase.entered", {"phase": "ended"}))
+        if self.state.phase != "ended":
+            self.record(Draft("phase.entered", {"phase": "ended"}))
         self.record(Draft("run.ended", {"status": end.status, "why": end.why}))
 
     def _send(self, action: Effect) -> None:

@@ -157,6 +157,18 @@ def test_wiring_makes_such_a_conductor(tmp_path: Path) -> None:
     assert bench.results() == {"stop": "done"}
 
 
+def test_a_run_whose_conductor_died_in_its_last_word_is_ended(tmp_path: Path) -> None:
+    """The last phase was entered, and then nothing."""
+    bench = walked(Bench(a_plan(fault(minutes=1)), tmp_path), 0)
+    while bench.state.phase != "verify":
+        bench.conductor.turn()
+    bench.conductor.record(Draft("phase.entered", {"phase": "ended"}))
+    bench.crash()
+    assert bench.run() == "completed"
+    bench.check()
+    assert len([e for e in bench.of("phase.entered") if e.what["phase"] == "ended"]) == 1
+
+
 def test_an_abort_that_was_asked_for_is_not_forgotten(tmp_path: Path) -> None:
     bench = walked(Bench(a_plan(fault(minutes=30)), tmp_path), 60)
     bench.conductor.record(Draft("abort.asked", {"why": "enough"}))
