@@ -111,8 +111,10 @@ def test_a_value_lost_later_does_not_replace_the_one_that_was_read(tmp_path: Pat
     assert went_on(bench, 0, 60) == [100.0] * 3
 
 
-@pytest.mark.parametrize("nonsense", [None, 7, [1], {"failures": 3}, {"failures": [None]}, {"failures": ["x"]},
-                                      {"failures": [Sample("soon", 1.0)]}])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "nonsense",
+    [None, 7, [1], {"failures": 3}, {"failures": [None]}, {"failures": ["x"]}, {"failures": [Sample("soon", 1.0)]}],
+)  # type: ignore[arg-type]
 def test_an_observer_that_answers_nonsense_has_failed_and_the_day_goes_on(tmp_path: Path, nonsense: Any) -> None:
     """The witness cannot be read; nothing that a plug-in says crashes a run, and the fault is taken back."""
     bench = a_bench(tmp_path, minutes=2)
