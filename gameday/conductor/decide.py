@@ -88,7 +88,7 @@ def _execute(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
 
 def _restore(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     over = now >= max(state.phase_ms["restore"], state.claimed_ms) + RESTORE_WALL_MS * state.speed + longest_gone(plan)
-    if not settled(plan, state) and not over:
+    if not settled(plan, state, now) and not over:
         return
     if state.abort:
         yield End("aborted", state.abort)

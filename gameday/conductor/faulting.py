@@ -32,14 +32,21 @@ def fault_actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
             yield StartFault(step.id)
 
 
-def settled(plan: Plan, state: State) -> bool:
-    """Whether nothing is to be awaited of any fault: each is clean and seen gone, or given up; and, while nobody
-    aborts, it is known whether it had an effect."""
-    faults = [(plan.step(name).fault, fault) for name, fault in state.faults.items()]
-    return all(
-        f.clean and (_refused(f) or ((f.gone_ms is not None or f.not_gone) and (bool(state.abort) or _told(p, f))))
-        for p, f in faults
-    )
+def settled(plan: Plan, state: State, now: Ms) -> bool:
+    """Whether nothing is to be awaited of any fault: each is clean, seen gone or given up, and it is known whether it
+    had an effect; after an abort only as long as its end leaves that open."""
+    return all(_settled(plan, state, plan.step(name).fault, fault, now) for name, fault in state.faults.items())
+
+
+def _settled(plan: Plan, state: State, planned: PlannedFault | None, fault: FaultState, now: Ms) -> bool:
+    if not fault.clean or _refused(fault):
+        return fault.clean
+    if fault.gone_ms is None and not fault.not_gone:
+        return False
+    if _told(planned, fault) or planned is None or planned.effective is None:
+        return True
+    late = patience(plan.signal(planned.effective.signal)) + _doubt(plan, planned.effective)
+    return bool(state.abort) and now >= max(fault.ended_ms or now, state.claimed_ms) + late
 
 
 def _told(planned: PlannedFault | None, fault: FaultState) -> bool:

@@ -28,15 +28,15 @@ def test_a_fault_without_effect_fails_its_step_and_tests_nothing(tmp_path: Path)
     assert bench.run() == "completed"
     bench.check()
     assert [t for t in bench.timeline() if t[0] >= 60] == [
-        (120.0, "fault.not_effective", "stop"),
-        (120.0, "step.ended", "stop failed no effect was seen: failures at least 1"),
-        (120.0, "phase.entered", "restore"),
-        (120.0, "fault.stop_requested", "stop the timeline is over"),
-        (121.0, "fault.ended", "stop ended"),
-        (121.0, "undo.done", "stop"),
-        (160.0, "fault.gone", "stop"),
-        (160.0, "phase.entered", "ended"),
-        (160.0, "run.ended", "completed "),
+        (170.0, "fault.not_effective", "stop"),
+        (170.0, "step.ended", "stop failed no effect was seen: failures at least 1"),
+        (170.0, "phase.entered", "restore"),
+        (170.0, "fault.stop_requested", "stop the timeline is over"),
+        (171.0, "fault.ended", "stop ended"),
+        (171.0, "undo.done", "stop"),
+        (220.0, "fault.gone", "stop"),
+        (220.0, "phase.entered", "ended"),
+        (220.0, "run.ended", "completed "),
     ]
     assert clean(bench)
     assert bench.verdict()["outcome"] == "not tested"
