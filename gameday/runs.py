@@ -87,6 +87,13 @@ def find_run(root: Path, text: str | None = None) -> Path:
     raise could_not_start("RUN_UNKNOWN", f"no run here is called {text!r}", _known(known), runs_folder(root))
 
 
+def run_folder(root: Path, given: Path | None) -> Path:
+    """A folder as it was given; else the run that its name means, see :func:`find_run`."""
+    if given is not None and given.is_dir():
+        return given
+    return find_run(root, None if given is None else str(given))
+
+
 def all_runs(root: Path) -> list[Path]:
     """Every run folder that has a journal, oldest first."""
     try:

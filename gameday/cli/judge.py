@@ -17,17 +17,17 @@ from gameday.errors import EXIT_CODES
 @click.option("--tolerance", type=click.Path(path_type=Path), help="A file that holds one tolerance, for a SERIES.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def judge(what: Path, tolerance: Path | None, as_json: bool) -> None:
-    """Judge RUN, the folder of a run, again from its plan and journal; writes verdict.json, report.md, signals/*.csv.
+    """Judge RUN (an id, or a folder) again from its plan and journal; writes verdict.json, report.md, signals/*.csv.
 
     Or judge SERIES, a CSV of start,attempts,failures, against one impact tolerance. A row that is absent or has an
     empty cell is unknown, never good. Exit code: 0 within, 1 breached, 3 inconclusive or not tested, 4 stopped,
     6 unsafe, 5 when a file is not valid.
     """
-    if what.is_dir() and tolerance is None:
-        _judge_run(what, as_json)
-    if tolerance is None:
-        raise click.UsageError("a SERIES needs --tolerance FILE; a RUN is the folder of a run")
-    _judge_series(what, tolerance, as_json)
+    if tolerance is not None:
+        _judge_series(what, tolerance, as_json)
+    if what.is_file():
+        raise click.UsageError("a SERIES needs --tolerance FILE; a RUN is the id or the folder of a run")
+    _judge_run(what, as_json)
 
 
 def _judge_series(series: Path, tolerance: Path, as_json: bool) -> None:
@@ -42,8 +42,11 @@ def _judge_series(series: Path, tolerance: Path, as_json: bool) -> None:
 
 
 def _judge_run(folder: Path, as_json: bool) -> None:
+    from gameday.library import workspace_or_here
     from gameday.reports.finish import conclude, read_run
+    from gameday.runs import run_folder
 
+    folder = run_folder(workspace_or_here(), folder)
     found = conclude(folder)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else run_words(found, read_run(folder).plan))
     sys.exit(found["exit_code"])

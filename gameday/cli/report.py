@@ -8,19 +8,22 @@ from pathlib import Path
 import click
 
 
-@click.command(epilog="Example: gameday report .gameday/runs/20261123-1012-payment-functions-stop")
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.command(epilog="Example: gameday report, or gameday report 20261123-1012-payment-functions-stop")
+@click.argument("run", metavar="[RUN]", type=click.Path(path_type=Path), required=False)
 @click.option("--print", "printed", is_flag=True, help="Print it also where no terminal shows it, as Markdown.")
-def report(run: Path, printed: bool) -> None:
-    """Write the report.md of RUN, the folder of a run, again from its plan and journal; a terminal shows it.
+def report(run: Path | None, printed: bool) -> None:
+    """Write the report.md of RUN (an id or a folder; the newest run) again from plan and journal; a terminal shows it.
 
     verdict.json and signals/*.csv are written with it, so that all say the same. Exit code: 0, or 5 when the folder is
     damaged or the workspace's own template fails.
     """
+    from gameday.library import workspace_or_here
     from gameday.reports.finish import REPORT, conclude
+    from gameday.runs import run_folder
 
-    conclude(run)
-    path = run / REPORT
+    folder = run_folder(workspace_or_here(), run)
+    conclude(folder)
+    path = folder / REPORT
     if sys.stdout.isatty():
         _show(path.read_text(encoding="utf-8"))
     elif printed:

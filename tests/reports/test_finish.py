@@ -169,7 +169,7 @@ def test_a_damaged_folder_is_refused_with_words_and_nothing_is_written(
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     found = CliRunner().invoke(report, [str(tmp_path / "none")])
-    assert isinstance(found.exception, DamagedRun) and "RUN_MISSING" in str(found.exception)
+    assert isinstance(found.exception, CouldNotStart) and "RUN_UNKNOWN" in str(found.exception)
 
 
 def test_a_torn_tail_is_left_out_and_told(tmp_path: Path) -> None:
