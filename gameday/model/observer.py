@@ -2,50 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
+from gameday.model.queries import QUERIES, Source
 from gameday.model.types import Duration, Id, Strict, Text
-
-Source = Literal["cloudwatch.metric", "cloudwatch.expression", "cloudwatch.alarm", "aws.state"]
-
-
-class MetricQuery(Strict):
-    """A CloudWatch metric; ``statistic`` is any that CloudWatch knows (Sum, Average, p99, tm90 ...)."""
-
-    namespace: Text
-    metric: Text
-    dimensions: dict[str, str] = {}
-    statistic: Text = "Sum"
-
-
-class ExpressionQuery(Strict):
-    """CloudWatch metric math over named metrics."""
-
-    expression: Text
-    metrics: dict[Annotated[str, Field(pattern=r"^[a-z][a-zA-Z0-9_]*$")], MetricQuery]
-
-
-class AlarmQuery(Strict):
-    """A CloudWatch alarm by name; 1 = ALARM, 0 = OK, missing = INSUFFICIENT_DATA."""
-
-    alarm: Text
-
-
-class StateQuery(Strict):
-    """The state of an AWS resource: 1 = in service, 0 = not."""
-
-    type: Text
-    id: Text
-
-
-QUERIES: dict[str, type[Strict]] = {
-    "cloudwatch.metric": MetricQuery,
-    "cloudwatch.expression": ExpressionQuery,
-    "cloudwatch.alarm": AlarmQuery,
-    "aws.state": StateQuery,
-}
 
 
 class Observer(Strict):

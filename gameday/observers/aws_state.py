@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gameday.aws import Aws, CallFailed, told
-from gameday.model.observer import StateQuery
+from gameday.model.queries import StateQuery
 from gameday.plan import Signal
 from gameday.protocols import Sample, Window
 

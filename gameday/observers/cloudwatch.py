@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from gameday.aws import Aws
 from gameday.clock import to_datetime
-from gameday.model.observer import ExpressionQuery, MetricQuery
+from gameday.model.queries import ExpressionQuery, MetricQuery
 from gameday.plan import Signal
 from gameday.protocols import Sample, Window
 

@@ -1,0 +1,128 @@
+"""What each source of an observer is asked: one strict model a source."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gameday.model.types import Duration, Strict, Text, Tree
+
+Source = Literal[
+    "cloudwatch.metric", "cloudwatch.expression", "cloudwatch.alarm", "aws.state", "xray.service", "xray.edge",
+    "xray.traces", "prometheus", "http.probe", "logs.count", "slo.budget", "chaostoolkit.probe",
+]  # fmt: skip
+Statistic = Literal[
+    "total", "ok", "errors", "throttles", "faults", "fault_rate", "p50_ms", "p90_ms", "p95_ms", "p99_ms"
+]
+"""What is counted of a node or an edge; ``errors`` are 4xx without throttles, ``faults`` 5xx (X-Ray API reference)."""
+
+
+class MetricQuery(Strict):
+    """A CloudWatch metric; ``statistic`` is any that CloudWatch knows (Sum, Average, p99, tm90 ...)."""
+
+    namespace: Text
+    metric: Text
+    dimensions: dict[str, str] = {}
+    statistic: Text = "Sum"
+
+
+class ExpressionQuery(Strict):
+    """CloudWatch metric math over named metrics."""
+
+    expression: Text
+    metrics: dict[Annotated[str, Field(pattern=r"^[a-z][a-zA-Z0-9_]*$")], MetricQuery]
+
+
+class AlarmQuery(Strict):
+    """A CloudWatch alarm by name; 1 = ALARM, 0 = OK, missing = INSUFFICIENT_DATA."""
+
+    alarm: Text
+
+
+class StateQuery(Strict):
+    """The state of an AWS resource: 1 = in service, 0 = not."""
+
+    type: Text
+    id: Text
+
+
+class ServiceQuery(Strict):
+    """A node of the X-Ray service graph, by the name that its segments carry."""
+
+    service: Text
+    value: Statistic = "faults"
+    type: Text | None = None
+
+
+class EdgeQuery(Strict):
+    """An edge of the X-Ray service graph: what ``from`` met when it called ``to``."""
+
+    source: Annotated[Text, Field(alias="from")]
+    target: Annotated[Text, Field(alias="to")]
+    value: Statistic = "faults"
+
+
+class TracesQuery(Strict):
+    """How many traces match an X-Ray filter expression."""
+
+    filter: Text
+
+
+class PrometheusQuery(Strict):
+    """A PromQL expression that gives one series; ``url`` is the server's, or a reference such as ``{env: NAME}``."""
+
+    query: Text
+    url: Text | dict[str, Text]
+
+
+class ProbeQuery(Strict):
+    """One HTTP request a period: 1 = answered as expected in time, 0 = not."""
+
+    url: Text
+    method: Literal["GET", "HEAD"] = "GET"
+    status: tuple[int, ...] = (200,)
+    contains: Text | None = None
+    within: Duration = 2_000
+
+
+class LogsQuery(Strict):
+    """How many log events match a CloudWatch Logs Insights filter, a period."""
+
+    groups: Annotated[tuple[Text, ...], Field(min_length=1)]
+    filter: Text
+
+
+class SloQuery(Strict):
+    """The error budget of a CloudWatch Application Signals SLO."""
+
+    slo: Text
+    value: Literal["attainment", "budget_remaining"] = "budget_remaining"
+
+
+class ProviderQuery(Strict):
+    """A Chaos Toolkit probe: a Python function that returns a number, a boolean or a mapping."""
+
+    type: Literal["python"] = "python"
+    module: Text
+    func: Text
+    arguments: Tree = {}
+    configuration: Tree = {}
+    secrets: Tree = {}
+    value: Text | None = None
+
+
+QUERIES: dict[str, type[Strict]] = {
+    "cloudwatch.metric": MetricQuery,
+    "cloudwatch.expression": ExpressionQuery,
+    "cloudwatch.alarm": AlarmQuery,
+    "aws.state": StateQuery,
+    "xray.service": ServiceQuery,
+    "xray.edge": EdgeQuery,
+    "xray.traces": TracesQuery,
+    "prometheus": PrometheusQuery,
+    "http.probe": ProbeQuery,
+    "logs.count": LogsQuery,
+    "slo.budget": SloQuery,
+    "chaostoolkit.probe": ProviderQuery,
+}
