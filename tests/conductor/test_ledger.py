@@ -140,9 +140,7 @@ def test_a_damaged_line_hides_nothing_else_and_is_never_called_safe(
 
 @IN_TMP
 @given(SOME, st.integers(min_value=0, max_value=5000), st.integers(min_value=1, max_value=255))
-def test_one_altered_byte_anywhere_loses_at_most_its_own_line(
-    tmp_path: Path, ops: Ops, at: int, change: int
-) -> None:
+def test_one_altered_byte_anywhere_loses_at_most_its_own_line(tmp_path: Path, ops: Ops, at: int, change: int) -> None:
     """A bit that flips never makes a leftover of another line disappear, not even where lines are parted."""
     path = tmp_path / "undo.jsonl"
     raw = bytearray(written(path, [*ops, ("intend", "d")]))
