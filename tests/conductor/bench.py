@@ -209,7 +209,7 @@ class Watch:
 
     def _read(self, signal: Signal, window: Window, now: Ms) -> Iterator[Sample]:
         if signal.source == "cloudwatch.alarm":
-            found = self.alarms.get(str(signal.query.get("alarm", signal.id)), lambda _: None)(now)
+            found = self.alarms.get(str(signal.query.get("alarm", signal.id)), nothing)(now)
             yield from () if found is None else (found,)
             return
         first = -(-window.start_ms // signal.period_ms) * signal.period_ms
@@ -217,6 +217,11 @@ class Watch:
             there = t + signal.period_ms + self.late_ms(signal.id, t) <= now
             if there and not self.lost(signal.id, t):
                 yield Sample(t, self.series[signal.id](t))
+
+
+def nothing(_: Ms) -> Sample | None:
+    """There is no such alarm."""
+    return None
 
 
 def on_failures(world: World, at_least: float = 5.0) -> Callable[[Ms], Sample]:
@@ -423,7 +428,7 @@ def fault(ident: str = "stop", at_ms: Ms | None = 0, minutes: float | None = 5, 
         "effective": {"signal": "failures", "at_least": 1, "within": "1m"},
         "gone": {"signal": "errors", "equals": 0, "within": "2m"},
     }  # fmt: skip
-    step = {k: changes.pop(k) for k in ("after", "when", "on_timeout") if k in changes}
+    step: dict[str, Any] = {k: changes.pop(k) for k in ("after", "when", "on_timeout") if k in changes}
     return {"id": ident, "kind": "fault", "title": ident, "at_ms": at_ms, "fault": {**planned, **changes}, **step}
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-from bench import MINUTE, Bench, a_plan, expect, fault  # noqa: E402  # a module beside the tests, not a test
-
-from gameday.journal.events import Draft  # noqa: E402
+from gameday.journal.events import Draft
+from tests.conductor.bench import MINUTE, Bench, a_plan, expect, fault
 
 ACK = {"role": "on-call", "does": "acknowledge"}
 
@@ -26,6 +24,11 @@ def answers(bench: Bench, ident: str) -> list[tuple[str, str]]:
     return [(e.type, str(e.what.get("why", ""))) for e in bench.events if e.what.get("command") == ident]
 
 
+def give(bench: Bench, ids: dict[str, str], name: str, kind: str, who: str, **what: Any) -> None:
+    """Put a command into the inbox and keep its id under this name."""
+    ids[name] = bench.command(kind, who, **what)
+
+
 def test_each_kind_is_applied_once_with_its_author(tmp_path: Path) -> None:
     bench = a_bench(tmp_path, fault(minutes=5), expect("ack", ACK, 10 * MINUTE), expect("never", ACK, 30 * MINUTE))
     ids: dict[str, str] = {}
@@ -34,7 +37,7 @@ def test_each_kind_is_applied_once_with_its_author(tmp_path: Path) -> None:
         (30, "hold", "facilitator", {"why": "wait"}), (40, "resume", "facilitator", {}),
         (50, "skip", "facilitator", {"step": "never"}), (60, "abort", "safety-officer", {"why": "enough"}),
     ):  # fmt: skip
-        bench.at(at, lambda k=kind, w=who, f=what: ids.update({k: bench.command(k, w, **f)}))
+        bench.at(at, partial(give, bench, ids, kind, kind, who, **what))
     assert bench.run() == "aborted"
     bench.check()
     assert {kind: answers(bench, ident) for kind, ident in ids.items()} == {
@@ -73,13 +76,13 @@ def test_what_cannot_be_done_is_refused_in_words(
 
 def test_what_was_done_is_not_done_again(tmp_path: Path) -> None:
     bench = a_bench(tmp_path, expect("ack", ACK), expect("other", ACK, 20 * MINUTE))
-    ids: list[str] = []
+    ids: dict[str, str] = {}
     for at, kind, what in ((10, "ack", {"prompt": "ack"}), (20, "ack", {"prompt": "ack"}), (30, "hold", {}),
                            (40, "hold", {}), (50, "skip", {"step": "ack"}), (60, "abort", {})):  # fmt: skip
-        bench.at(at, lambda k=kind, f=what: ids.append(bench.command(k, "on-call", **f)))
+        bench.at(at, partial(give, bench, ids, str(at), kind, "on-call", **what))
     bench.run()
     bench.check()
-    told = [answers(bench, ident)[0] for ident in ids]
+    told = [answers(bench, ident)[0] for ident in ids.values()]
     assert [t for t, _ in told] == ["prompt.acknowledged", "command.refused", "hold.started", "command.refused",
                                     "command.refused", "abort.asked"]  # fmt: skip
     assert [why for t, why in told if t == "command.refused"] == [

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-from bench import MINUTE, Behaviour, Bench, S, a_plan, expect, fault, signal  # noqa: E402  # a module beside the tests
-
-from gameday.conductor.ledger import outstanding  # noqa: E402
+from gameday.conductor.ledger import outstanding
+from tests.conductor.bench import MINUTE, Behaviour, Bench, S, a_plan, expect, fault, signal
 
 
-def a_bench(tmp_path: Path, behaviour: Behaviour, **changes: object) -> Bench:
+def a_bench(tmp_path: Path, behaviour: Behaviour, **changes: Any) -> Bench:
     bench = Bench(a_plan(fault(**changes)), tmp_path)
     bench.world.behaviours["stop"] = behaviour
     return bench

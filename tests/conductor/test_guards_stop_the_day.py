@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-from bench import MINUTE, PERIOD, Bench, S, a_plan, fault, signal  # noqa: E402  # a module beside the tests
-
-from gameday.conductor.guards import used_share  # noqa: E402
-from gameday.protocols import Sample  # noqa: E402
+from gameday.conductor.guards import used_share
+from gameday.protocols import Sample
+from tests.conductor.bench import MINUTE, PERIOD, Bench, S, a_plan, fault, signal
 
 
 def guarded(tmp_path: Path, *guards: dict[str, Any], minutes: float = 20, **changes: Any) -> Bench:
@@ -111,8 +108,11 @@ def test_a_guard_on_a_tolerance_counts_unknown_buckets_as_disrupted(tmp_path: Pa
                     tolerances=[outage(mode="cumulative", period="24h")])  # fmt: skip
     bench.world.moved_ms = 0
     bench.watch.series["failures"] = lambda t: 1.0 if t == bench.state.t_go else 0.0
-    go = lambda: bench.state.t_go or 2**60  # noqa: E731  # known only once the day goes on
-    bench.watch.lost = lambda ident, t: ident == "attempts" and t >= go() and (t // PERIOD) % 2 == 0
+
+    def lost(ident: str, t: int) -> bool:
+        return ident == "attempts" and t >= (bench.state.t_go or 2**60) and (t // PERIOD) % 2 == 0
+
+    bench.watch.lost = lost
     assert bench.run() == "aborted"
     assert fired(bench)[0][1:] == ("guard.fired", "outage at 20%")
 

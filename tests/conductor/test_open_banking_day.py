@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parent))
-from bench import MINUTE, Bench  # noqa: E402  # a module beside the tests, not a test
-
-from gameday.library import built_in  # noqa: E402
-from gameday.model.load import load_content  # noqa: E402
-from gameday.model.workspace import REHEARSAL, REHEARSAL_ENVIRONMENT  # noqa: E402
-from gameday.plan import Plan  # noqa: E402
-from gameday.planning import build_plan  # noqa: E402
-from gameday.wiring.sockets import sockets  # noqa: E402
+from gameday.library import built_in
+from gameday.model.load import load_content
+from gameday.model.workspace import REHEARSAL, REHEARSAL_ENVIRONMENT
+from gameday.plan import Plan
+from gameday.planning import build_plan
+from gameday.wiring.sockets import sockets
+from tests.conductor.bench import MINUTE, Bench
 
 NOBODY = "http://127.0.0.1:9"  # a plan of named targets asks no AWS
 DAY = [

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-from bench import MINUTE, PERIOD, RUNBOOK, Bench, S, a_plan, expect, fault, task  # noqa: E402  # beside the tests
-
-from gameday.protocols import Sample  # noqa: E402
+from gameday.protocols import Sample
+from tests.conductor.bench import MINUTE, PERIOD, RUNBOOK, Bench, S, a_plan, expect, fault, task
 
 ACK = {"role": "on-call", "does": "acknowledge"}
 SLOW = {"on-call": {"acknowledges": "after 90s", "answers": "after 90s", "performs": ["move"]}}
@@ -122,7 +120,8 @@ def test_somebody_who_comes_too_late_has_missed_it(tmp_path: Path) -> None:
 def test_an_answer_in_the_turn_of_its_limit_that_is_late_is_missed_with_its_time(tmp_path: Path) -> None:
     """A turn that takes long: the acknowledgement and the limit are seen together."""
     bench = a_bench(tmp_path, expect("ack", ACK, 60 * S), scripts={})
-    bench.at(50, lambda: (bench.clock.advance(20 * S), bench.command("ack", "on-call")))
+    bench.at(50, lambda: bench.clock.advance(20 * S))
+    bench.at(50, lambda: bench.command("ack", "on-call"))
     bench.run()
     bench.check()
     (ended,) = bench.of("step.ended")
@@ -211,7 +210,7 @@ def test_two_that_begin_at_once_keep_a_role_away_for_the_longer(tmp_path: Path) 
 def test_what_is_skipped_ends_skipped_whether_it_waits_or_goes_on(tmp_path: Path) -> None:
     bench = a_bench(tmp_path, fault(minutes=30), expect("ack", ACK), inject("later", 20 * MINUTE), away(minutes=40))
     for step in ("stop", "ack", "later", "away"):
-        bench.at(60, lambda step=step: bench.command("skip", step=step))
+        bench.at(60, partial(bench.command, "skip", step=step))
     bench.at(62, lambda: seen.append(bench.state.away("on-call", bench.clock.now())))
     seen: list[bool] = []
     assert bench.run() == "completed"

@@ -5,25 +5,23 @@ from __future__ import annotations
 import copy
 import itertools
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-sys.path.append(str(Path(__file__).parent))
-from bench import MINUTE, RUNBOOK, Behaviour, Bench, S, a_plan, expect, fault, task  # noqa: E402  # beside the tests
-
-from gameday.conductor.decide import decide  # noqa: E402
-from gameday.conductor.ledger import outstanding  # noqa: E402
-from gameday.journal.store import read  # noqa: E402
-from gameday.people.script import scripted  # noqa: E402
-from gameday.plan import Plan  # noqa: E402
+from gameday.conductor.decide import decide
+from gameday.conductor.ledger import outstanding
+from gameday.journal.store import read
+from gameday.people.script import scripted
+from gameday.plan import Plan
+from tests.conductor.bench import MINUTE, RUNBOOK, Behaviour, Bench, S, a_plan, expect, fault, task
 
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 TICK = 4 * S
@@ -111,7 +109,7 @@ def a_day(folder: Path, day: dict[str, Any]) -> Bench:
     bench.watch.late_ms = lambda ident, t: 45 * S if within(day["late"], bench, t) else 0
     bench.paper.raises, bench.world.move_fails = day["pager"], day["call_fails"]
     for at, (kind, who, what) in day["commands"]:
-        bench.at(at, lambda k=kind, w=who, f=what: bench.command(k, w, **f))
+        bench.at(at, partial(bench.command, kind, who, **what))
     # whoever holds for ever lets go in the end, so that each day has one
     for at in (20 * 60, 40 * 60):
         bench.at(at, lambda: bench.command("resume"))

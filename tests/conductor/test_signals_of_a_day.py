@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-from bench import MINUTE, PERIOD, Bench, S, a_plan, fault  # noqa: E402  # a module beside the tests, not a test
-
-from gameday.conductor.sampling import Source, read, sources  # noqa: E402
-from gameday.journal.state import State  # noqa: E402
-from gameday.plan import Signal  # noqa: E402
-from gameday.protocols import Sample, Window  # noqa: E402
+from gameday.conductor.sampling import Source, read, sources
+from gameday.journal.state import State
+from gameday.plan import Signal
+from gameday.protocols import Sample, Window
+from tests.conductor.bench import MINUTE, PERIOD, Bench, S, a_plan, fault
 
 
 def a_bench(tmp_path: Path, minutes: float = 6, **changes: Any) -> Bench:
@@ -111,18 +108,20 @@ def test_a_value_lost_later_does_not_replace_the_one_that_was_read(tmp_path: Pat
     assert went_on(bench, 0, 60) == [100.0] * 3
 
 
+SOON = Sample("soon", 1.0)  # type: ignore[arg-type]  # no time
+
+
 @pytest.mark.parametrize(
     "nonsense",
-    [None, 7, [1], {"failures": 3}, {"failures": [None]}, {"failures": ["x"]}, {"failures": [Sample("soon", 1.0)]}],
-)  # type: ignore[arg-type]
+    [None, 7, [1], {"failures": 3}, {"failures": [None]}, {"failures": ["x"]}, {"failures": [SOON]}],
+)
 def test_an_observer_that_answers_nonsense_has_failed_and_the_day_goes_on(tmp_path: Path, nonsense: Any) -> None:
     """The witness cannot be read; nothing that a plug-in says crashes a run, and the fault is taken back."""
     bench = a_bench(tmp_path, minutes=2)
     honest = bench.watch.sample
 
-    def sample(signals: Sequence[Signal], window: Window) -> Mapping[str, Sequence[Sample]]:
-        answer: Any = nonsense if bench.state.t_go is not None else honest(signals, window)
-        return answer
+    def sample(signals: Sequence[Signal], window: Window) -> Any:
+        return nonsense if bench.state.t_go is not None else honest(signals, window)
 
     bench.watch.sample = sample  # type: ignore[method-assign]
     bench.run()
@@ -166,7 +165,12 @@ def test_a_conductor_that_takes_over_asks_for_disturbances_since_the_baseline(tm
     bench.clock.advance(5 * MINUTE)
     bench.crash()
     asked: list[int] = []
-    bench.conductor.disturbances = lambda since: (asked.append(since), ((), 0))[1]
+
+    def none(since: int) -> tuple[tuple[()], int]:
+        asked.append(since)
+        return (), 0
+
+    bench.conductor.disturbances = none
     bench.run()
     assert set(asked) == {bench.state.phase_ms["baseline"]}
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-from bench import MINUTE, PERIOD, START, Bench, S, a_plan, expect, fault  # noqa: E402  # beside the tests
-
-from gameday.conductor.effects import Inline  # noqa: E402
-from gameday.conductor.ledger import outstanding  # noqa: E402
-from gameday.conductor.undo import undo_all  # noqa: E402
-from gameday.journal.events import Draft  # noqa: E402
-from gameday.journal.state import State  # noqa: E402
-from gameday.journal.store import Journal  # noqa: E402
-from gameday.model.workspace import REHEARSAL_ENVIRONMENT  # noqa: E402
-from gameday.wiring.sockets import Sockets, sockets  # noqa: E402
-from gameday.wiring.starting import conduct  # noqa: E402
+from gameday.conductor.effects import Inline
+from gameday.conductor.ledger import outstanding
+from gameday.conductor.undo import undo_all
+from gameday.journal.events import Draft
+from gameday.journal.state import State
+from gameday.journal.store import Journal
+from gameday.model.workspace import REHEARSAL_ENVIRONMENT
+from gameday.wiring.sockets import Sockets, sockets
+from gameday.wiring.starting import conduct
+from tests.conductor.bench import MINUTE, PERIOD, START, Bench, S, a_plan, expect, fault
 
 
 def walked(bench: Bench, seconds: float) -> Bench:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-from bench import MINUTE, Bench, S, Settings, a_plan, expect, fault  # noqa: E402  # a module beside the tests, not a test
-
-from gameday.clock import VirtualClock  # noqa: E402
-from gameday.conductor import walk  # noqa: E402
-from gameday.conductor.actions import StartFault, StopFault  # noqa: E402
-from gameday.conductor.effects import Threads  # noqa: E402
-from gameday.conductor.ledger import Ledger, outstanding  # noqa: E402
-from gameday.conductor.perform import Performer  # noqa: E402
-from gameday.conductor.undo import undo_all  # noqa: E402
-from gameday.journal.events import Draft, Event  # noqa: E402
-from gameday.journal.state import FaultState, State  # noqa: E402
-from gameday.journal.store import Journal, Superseded  # noqa: E402
-from gameday.protocols import Note, Order, ProviderStatus, Trace  # noqa: E402
+from gameday.clock import VirtualClock
+from gameday.conductor import walk
+from gameday.conductor.actions import StartFault, StopFault
+from gameday.conductor.effects import Threads
+from gameday.conductor.ledger import Ledger, outstanding
+from gameday.conductor.perform import Performer
+from gameday.conductor.undo import undo_all
+from gameday.journal.events import Draft, Event
+from gameday.journal.state import FaultState, State
+from gameday.journal.store import Journal, Superseded
+from gameday.protocols import Note, Order, ProviderStatus, Trace
+from tests.conductor.bench import MINUTE, Bench, S, Settings, a_plan, expect, fault
 
 
 def full(*_: Any) -> Any:
@@ -250,10 +248,8 @@ def test_a_start_that_comes_after_its_stop_changes_nothing(slow: tuple[Slow, Per
 
 def test_one_effect_of_a_key_runs_at_a_time_and_rests_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer each time, up to five seconds; a success ends it. Time is the machine's own."""
-    from gameday.conductor import effects
-
     now = [100.0]
-    monkeypatch.setattr(effects.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     threads, gate = Threads(), threading.Event()
     assert threads.run("a", gate.wait)
     assert not threads.run("a", gate.wait)

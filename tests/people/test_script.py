@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parent.parent / "conductor"))
-from bench import RUNBOOK, S, a_plan, expect, task  # noqa: E402  # a module beside the conductor's tests
-
-from gameday.journal.state import PromptState, State, StepState  # noqa: E402
-from gameday.people.channels import TerminalChannel  # noqa: E402
-from gameday.people.script import scripted  # noqa: E402
-from gameday.plan import Plan  # noqa: E402
-from gameday.protocols import Prompt  # noqa: E402
+from gameday.journal.state import PromptState, State, StepState
+from gameday.people.channels import TerminalChannel
+from gameday.people.script import scripted
+from gameday.plan import Plan
+from gameday.protocols import Prompt
+from tests.conductor.bench import RUNBOOK, S, a_plan, expect, task
 
 ACK = {"role": "on-call", "does": "acknowledge"}
 SCRIPT = {"acknowledges": "after 90s", "performs": ["move"], "step_takes": "30s"}
