@@ -81,8 +81,11 @@ def _locks(root: Path) -> Path:
 
 
 def preflight(plan: Plan, sockets: Sockets, run: str) -> list[Problem]:
-    """What the providers say of the faults before anything is touched. CouldNotStart when one cannot be started."""
-    problems: list[Problem] = []
+    """What the providers say of the faults before anything is touched, and whether somebody can read each signal.
+    CouldNotStart when a fault cannot be started, or a signal not be read."""
+    _, unread = sources(plan.signals, sockets.observers, 0)
+    write = "an observer of another source, or install what reads this one"
+    problems = [Problem("SOURCE_UNREADABLE", f"nothing here reads {s.source} (signal {s.id})", write) for s in unread]
     for step in plan.steps:
         if step.fault is None:
             continue
