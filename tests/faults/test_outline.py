@@ -11,7 +11,7 @@ from gameday.faults.catalogue import action_minutes, actions, from_iso
 from gameday.faults.fis import FisFault, FisSettings
 from gameday.faults.targets import id_of, partition
 from gameday.faults.witnesses import default_gone, signal_id
-from gameday.model.observer import QUERIES
+from gameday.model.queries import QUERIES
 from gameday.model.scenario import Condition
 from gameday.model.service import Technology
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT, Environment
