@@ -71,6 +71,14 @@ class DamagedRun(GamedayError):
     """A run folder that cannot be read or whose chain is broken."""
 
 
+class RunBroke(GamedayError):
+    """A run that could not go on, as when the disk is full: stopped when all was taken back, else unsafe."""
+
+    def __init__(self, problem: Problem, undone: bool) -> None:
+        super().__init__(problem)
+        self.exit_code = EXIT_CODES["stopped" if undone else "unsafe"]
+
+
 class Refused(GamedayError):
     """A call that must not leave, for example a host that is not loopback in rehearsal."""
 

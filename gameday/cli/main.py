@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gameday import __version__
-from gameday.errors import EXIT_CODES, EXIT_INTERNAL, GamedayError
+from gameday.errors import EXIT_CODES, EXIT_COULD_NOT_START, EXIT_INTERNAL, GamedayError
 
 COMMANDS = {
     "Prepare": {
@@ -28,10 +28,8 @@ COMMANDS = {
         "abort": ("gameday.cli.act:abort", "Take every fault back and end the run."),
         "recover": ("gameday.cli.recover:recover", "Take back what a run left whose conductor died."),
     },
-    "Prove": {
-        "judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances."),
-        "report": ("gameday.cli.report:report", "Write a run's report.md again, and show it."),
-    },
+    "Learn": {"report": ("gameday.cli.report:report", "Write a run's report.md again, and show it.")},
+    "Prove": {"judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances.")},
 }
 _PATHS = {name: path for group in COMMANDS.values() for name, (path, _) in group.items()}
 
@@ -62,9 +60,9 @@ def group() -> None:
 
     \b
     Start here:
-      gameday init game-days
-      gameday lint
-      gameday judge incident.csv --tolerance tolerance.yaml
+      gameday init game-days && cd game-days
+      gameday plan payment-functions-stop
+      gameday run payment-functions-stop --unattended
     """
 
 
@@ -82,6 +80,12 @@ def main(args: list[str] | None = None) -> Any:
         for problem in error.problems:
             click.echo(str(problem), err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(
+            f"{where}error CANNOT_WRITE: {error.strerror or error}\n    write: see the disk's room and rights", err=True
+        )
+        sys.exit(EXIT_COULD_NOT_START)
     except Exception as error:  # noqa: BLE001  # the last door: a user gets words and exit 70, not a traceback
         what = f"gameday failed ({type(error).__name__}: {error})"
         click.echo(f"{what}. This is our own fault; please report it.", err=True)

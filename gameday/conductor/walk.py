@@ -22,6 +22,7 @@ from gameday.conductor.ledger import Ledger, outstanding
 from gameday.conductor.perform import Performer, order_of, token
 from gameday.conductor.sampling import Found, Source, failed, read
 from gameday.conductor.undo import undo_all
+from gameday.errors import Place, Problem, RunBroke
 from gameday.journal.events import Draft, Event
 from gameday.journal.state import State
 from gameday.journal.store import Journal, Superseded
@@ -85,17 +86,27 @@ class Conductor:
     # ---- the walk
     def run(self) -> str:
         """Walk until the run has ended; returns its status. Undo follows whatever happens, except that another
-        conductor has taken the run over: then it is that one's. Superseded then, OSError when the journal is full."""
+        conductor has taken the run over: then it is that one's. Superseded then, RunBroke when the disk is full."""
         try:
             while self.state.ended_status is None:
                 self.turn()
         except Superseded:
             raise
+        except OSError as error:
+            raise self._broke(error) from error
         except BaseException:
             self.undo_rest("the conductor failed")
             raise
         self.undo_rest("end of the run")
         return self.state.ended_status
+
+    def _broke(self, error: OSError) -> RunBroke:
+        undone = self.undo_rest("the run could not be written down")
+        left = "all that was injected is taken back" if undone else "NOT ALL that was injected could be taken back"
+        write = f"make room, then: gameday recover {self.run_dir.name}"
+        return RunBroke(
+            Problem("RUN_NOT_WRITABLE", f"{error.strerror}: {left}", write, Place(str(self.run_dir))), undone
+        )
 
     def turn(self) -> None:
         """One turn: in, decide, out."""

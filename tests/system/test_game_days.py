@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,15 +25,36 @@ def files(run_dir: Path) -> dict[str, bytes]:
     return {name: (run_dir / name).read_bytes() for name in made}
 
 
+NOISE = {"BASELINE_NOT_CLEAN", "COVERAGE_LOW", "GAP_TOO_LONG", "CLOCK_UNCERTAIN", "RECOVERY_NOT_CONFIRMED"}
+TRIES = 3
+
+
+def run_until_it_says(workspace: Path, scenario: str, wanted: str) -> dict[str, Any]:
+    """The verdict of a run. A machine that is too busy may leave it open, with the reason, and then it is run again; it
+    never makes another verdict of it, and nothing of any of the runs is left."""
+    for _ in range(TRIES):
+        done = gameday(workspace, "run", scenario, "--unattended", "--json")
+        assert done.stdout, done.stderr[-3000:]
+        found: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == found["exit_code"]
+        assert all(f["seen_gone"] for f in found["faults"])
+        assert processes_of(workspace) == []
+        if found["outcome"] == wanted and found["faults"]:
+            return found
+        why = {code for t in found["tolerances"] for code in t["codes"]}
+        nothing_broken = found["outcome"] == "not tested" and not found["faults"]
+        assert nothing_broken or (found["outcome"] == "inconclusive" and why & NOISE), done.stderr[-3000:]
+    pytest.fail(f"{TRIES} times this machine was too busy to say: {sorted(why)}")
+
+
 def test_the_payment_functions_stop_and_the_tolerances_hold(workspace: Path) -> None:
     """The on-call engineer fails over while the fault is active: within. Everything can be made again offline, byte
-    for byte, and nothing of the rehearsal is left."""
-    done = gameday(workspace, "run", "payment-functions-stop", "--unattended", "--json")
-    assert done.returncode in (0, 3), done.stderr[-3000:]
-    found = json.loads(done.stdout)
-    assert_within_or_why(found, done.stderr)
-    assert [f["seen_gone"] for f in found["faults"]] == [True]
-    assert processes_of(workspace) == []
+    for byte."""
+    found = run_until_it_says(workspace, "payment-functions-stop", "within")
+    assert [t["codes"] for t in found["tolerances"]] == [[], []]
+    assert {e["id"]: e["result"] for e in found["expectations"]} == {
+        "alarm": "met", "ack": "met", "regulator-calls": "met", "failover": "done",
+    }  # fmt: skip
     run_dir = newest(workspace)
     before = files(run_dir)
     for name in before:
@@ -44,36 +66,18 @@ def test_the_payment_functions_stop_and_the_tolerances_hold(workspace: Path) -> 
     assert files(run_dir) == before
 
 
-def assert_within_or_why(found: dict[str, object], said: str) -> None:
-    """A machine that is too busy may leave it open, with the reason; it never makes another verdict of it."""
-    if found["outcome"] != "within":
-        assert found["outcome"] in ("inconclusive", "not tested"), said[-3000:]
-        codes = {code for t in found["tolerances"] for code in t["codes"]}  # type: ignore[attr-defined]
-        noise = {"BASELINE_NOT_CLEAN", "COVERAGE_LOW", "GAP_TOO_LONG", "CLOCK_UNCERTAIN", "RECOVERY_NOT_CONFIRMED"}
-        assert codes & noise, said[-3000:]
-        pytest.fail(f"this machine was too busy to say: {sorted(codes)}; run it again when it is not")
-
-
 def test_a_fault_without_effect_is_not_tested_and_names_its_witness(workspace: Path) -> None:
     """No customer noticed, so nothing was learned: that is no pass."""
-    done = gameday(workspace, "run", "fault-without-effect", "--unattended", "--json")
-    assert done.returncode == 3, done.stderr[-3000:]
-    found = json.loads(done.stdout)
-    assert found["outcome"] == "not tested"
+    found = run_until_it_says(workspace, "fault-without-effect", "not tested")
     assert {t["verdict"] for t in found["tolerances"]} == {"inconclusive"}
     assert all("FAULT_NOT_EFFECTIVE" in t["codes"] for t in found["tolerances"])
     report = (newest(workspace) / "report.md").read_text("utf-8")
     assert "payments-failures at least" in report
-    assert processes_of(workspace) == []
 
 
 def test_the_ten_line_scenario_runs(workspace: Path) -> None:
     """Nobody answers in it, so service comes back only when the fault is taken away: that is no recovery."""
-    done = gameday(workspace, "run", "payments-stop", "--unattended", "--json")
-    assert done.returncode in (1, 3), done.stderr[-3000:]
-    found = json.loads(done.stdout)
-    duration = next(t for t in found["tolerances"] if t["id"] == "payments-outage")
+    found = run_until_it_says(workspace, "payments-stop", "breached")
+    duration, failed = found["tolerances"]
     assert "RECOVERY_NOT_DEMONSTRATED" in duration["codes"]
-    failed = next(t for t in found["tolerances"] if t["id"] == "payments-failed")
     assert failed["verdict"] == "breached", "20 minutes of 300 payments are 6,000, of 4,500"
-    assert [f["seen_gone"] for f in found["faults"]] == [True]
