@@ -16,6 +16,7 @@ from gameday.conductor.effects import Threads
 from gameday.conductor.ledger import Ledger, outstanding
 from gameday.conductor.perform import Performer
 from gameday.conductor.undo import undo_all
+from gameday.errors import RunBroke
 from gameday.journal.events import Draft, Event
 from gameday.journal.state import FaultState, State
 from gameday.journal.store import Journal, Superseded
@@ -32,7 +33,7 @@ def test_a_full_journal_ends_the_walk_and_undo_is_done_all_the_same(
 ) -> None:
     bench = Bench(a_plan(fault(minutes=30)), tmp_path)
     bench.at(60, lambda: monkeypatch.setattr(bench.journal, "append", full))
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunBroke, match="No space left"):
         bench.run()
     assert not bench.world.left()
     assert outstanding(bench.ledger.path).left == []
@@ -50,7 +51,7 @@ def test_a_journal_that_is_full_when_the_fault_is_requested_starts_nothing(
         return full() if draft.type == "fault.requested" else honest(draft, at, wall)
 
     monkeypatch.setattr(bench.journal, "append", append)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunBroke, match="No space left"):
         bench.run()
     assert bench.calls("start") == []
     assert outstanding(bench.ledger.path).left == []
