@@ -134,7 +134,8 @@ def errors_in_code() -> dict[str, tuple[str, str]]:
             names = _assigned(scope)
             for call in (n for n in ast.walk(scope) if isinstance(n, ast.Call)):
                 if record := _record(call, names):
-                    found[record[0]] = max(found.get(record[0], ("", "")), record[1:], key=lambda r: bool(r[0]))
+                    if record[1] or record[0] not in found:  # the nearest scope comes last, and its names are right
+                        found[record[0]] = record[1:]
     return found
 
 
