@@ -130,8 +130,10 @@ def errors_in_code() -> dict[str, tuple[str, str]]:
     """Each call that names a code, a message and what to write, with the words that stand there."""
     found: dict[str, tuple[str, str]] = {}
     for module in sorted((ROOT / "gameday").rglob("*.py")):
-        for scope in _scopes(ast.parse(module.read_text())):
-            names = _assigned(scope)
+        tree = ast.parse(module.read_text())
+        shared = {k: v for n in tree.body for k, v in _assigned(n).items() if isinstance(n, ast.Assign)}
+        for scope in _scopes(tree):
+            names = shared | _assigned(scope)
             for call in (n for n in ast.walk(scope) if isinstance(n, ast.Call)):
                 if record := _record(call, names):
                     if record[1] or record[0] not in found:  # the nearest scope comes last, and its names are right

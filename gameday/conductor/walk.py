@@ -104,9 +104,8 @@ class Conductor:
         undone = self.undo_rest("the run could not be written down")
         left = "all that was injected is taken back" if undone else "NOT ALL that was injected could be taken back"
         write = f"make room, then: gameday recover {self.run_dir.name}"
-        return RunBroke(
-            Problem("RUN_NOT_WRITABLE", f"{error.strerror}: {left}", write, Place(str(self.run_dir))), undone
-        )
+        what = f"the run cannot be written down ({error.strerror or error}); {left}"
+        return RunBroke(Problem("RUN_NOT_WRITABLE", what, write, Place(str(self.run_dir))), undone)
 
     def turn(self) -> None:
         """One turn: in, decide, out."""
