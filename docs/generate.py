@@ -38,6 +38,8 @@ HOMES = {  # where an example in tests/bad stands in for a file of tests/data/wo
     "runbook": "runbooks/failover.md",
 }
 NOT_IN_THE_CODE = {  # what these say comes from elsewhere, case by case
+    "AWS_NOT_REACHED": "a call did not get through, so nobody knows whether it had an effect",
+    "AWS_REFUSED": "AWS refused a call, with its own code and words",
     "FILE_UNREADABLE": "the file cannot be read: there is none, or it is not yours to read",
     "RUN_UNCLEAR": "no run has this id, or more than one run could be meant",
     "SERIES_MALFORMED": "the table of attempts and failures cannot be read",
