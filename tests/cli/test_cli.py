@@ -67,7 +67,7 @@ def test_lint_accepts_a_valid_file_and_names_an_unknown_kind(tmp_path: Path) -> 
 def test_every_command_has_help_and_each_command_an_example(command: list[str]) -> None:
     found = gameday(*command, "--help")
     assert found.returncode == 0
-    assert "gameday " + (command[0] if command else "lint") in found.stdout
+    assert "gameday " + (command[0] if command else "run") in found.stdout
 
 
 def test_help_and_version_import_nothing_heavy() -> None:
