@@ -103,14 +103,17 @@ class ProbeQuery(Strict):
 
 
 class LogsQuery(Strict):
-    """How many log events match a CloudWatch Logs Insights filter, a period."""
+    """How many log events match a CloudWatch Logs Insights filter, a period. A period without a match has no
+    datapoint, unless ``otherwise`` says what it counts as (0, where the groups are never silent while all is well)."""
 
-    groups: Annotated[tuple[Text, ...], Field(min_length=1)]
+    groups: Annotated[tuple[Text, ...], Field(min_length=1, max_length=50)]
     filter: Text
+    otherwise: float | None = None
 
 
 class SloQuery(Strict):
-    """The error budget of a CloudWatch Application Signals SLO."""
+    """The error budget of a CloudWatch Application Signals SLO, by name or ARN: attainment in percent, or what remains
+    of the budget, in seconds or requests."""
 
     slo: Text
     value: Literal["attainment", "budget_remaining"] = "budget_remaining"
