@@ -68,13 +68,16 @@ def fetch(asking: Asking) -> Answer:
     connection = _connection(parts, asking.within_s)
     with _cut_off(connection, asking.within_s, address) as cut:
         try:
-            return _exchange(connection, parts, asking)
+            answer = _exchange(connection, parts, asking)
         except HTTPException as error:
             raise (Late() if cut.is_set() else Broken(type(error).__name__)) from None
         except (OSError, ValueError) as error:  # ValueError: reading from what was closed under it
             if cut.is_set() or isinstance(error, TimeoutError):
                 raise Late from None
             raise
+    if cut.is_set():  # where it was cut may look like its end
+        raise Late
+    return answer
 
 
 def split(url: str) -> SplitResult:
