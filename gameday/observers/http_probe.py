@@ -13,6 +13,7 @@ twentieth of it in wall time.
 from __future__ import annotations
 
 import errno
+import ssl
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -88,6 +89,8 @@ def probe(query: ProbeQuery, speed: float) -> float | None:
         return 0.0
     except NoAddress as error:
         return 0.0 if error.final else None
+    except ssl.SSLError:  # its errno is one of OpenSSL's own numbers
+        return 0.0
     except OSError as error:
         return None if error.errno in OURS else 0.0
     return float(_expected(query, answer))
