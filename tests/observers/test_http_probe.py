@@ -10,7 +10,6 @@ import pytest
 from gameday.clock import VirtualClock
 from gameday.errors import Refused
 from gameday.model.queries import ProbeQuery
-from gameday.observers import web
 from gameday.observers.http_probe import HttpProbe, probe
 from gameday.observers.web import LARGEST_BODY, Asking, fetch
 from gameday.plan import Signal
@@ -56,7 +55,9 @@ def test_a_bucket_in_which_nobody_looked_has_no_sample(server: Server) -> None:
 
 
 def test_what_is_expected_is_1_and_anything_else_is_0(server: Server) -> None:
-    server.answer = lambda r: (302, {"Location": f"{server.url}/ok"}, b"") if r.path == "/old" else (200, {}, b"all well")
+    server.answer = lambda r: (
+        (302, {"Location": f"{server.url}/ok"}, b"") if r.path == "/old" else (200, {}, b"all well")
+    )
     assert met(server.url) == met(f"{server.url}/x?y=1", contains="well") == met(server.url, method="HEAD") == 1.0
     assert met(server.url, contains="ill") == met(server.url, status=(204,)) == 0.0
     server.asked.clear()
@@ -111,7 +112,7 @@ def test_a_name_that_does_not_exist_is_0_and_no_name_server_is_unknown(
     def unresolved(*_: object, **__: object) -> object:
         raise socket.gaierror(code, "as the resolver says")
 
-    monkeypatch.setattr(web.socket, "getaddrinfo", unresolved)
+    monkeypatch.setattr("gameday.observers.web.socket.getaddrinfo", unresolved)
     assert met("http://api.bank.example") == value
 
 
@@ -125,7 +126,7 @@ def test_what_this_machine_could_not_send_is_unknown(
     def unsent(*_: object, **__: object) -> object:
         raise OSError(code, "as the kernel says")
 
-    monkeypatch.setattr(web.socket, "create_connection", unsent)
+    monkeypatch.setattr("gameday.observers.web.socket.create_connection", unsent)
     assert met(server.url) == value
     observer = HttpProbe(VirtualClock(T))
     expected = [] if value is None else [Sample(T, value)]

@@ -1,4 +1,4 @@
-"""A Prometheus from Debian's package serves a tolerance, and the same series through CloudWatch gives the same verdict."""
+"""A Prometheus from Debian's package serves a tolerance; the same series through CloudWatch gives the same verdict."""
 
 from __future__ import annotations
 

@@ -108,7 +108,10 @@ def test_more_than_fifty_are_asked_for_in_several_calls(server: Server, observer
 def test_in_rehearsal_it_is_refused_in_plain_words(server: Server) -> None:
     rehearsed = SloObserver(Aws(REHEARSAL_ENVIRONMENT, server.url), rehearsed=True)
     (problem,) = rehearsed.check(signal())
-    assert (problem.code, problem.message) == ("NOT_IN_REHEARSAL", "budget: the rehearsal AWS has no Application Signals")
+    assert (problem.code, problem.message) == (
+        "NOT_IN_REHEARSAL",
+        "budget: the rehearsal AWS has no Application Signals",
+    )
     with pytest.raises(Refused, match="NOT_IN_REHEARSAL"):
         rehearsed.sample([signal()], WINDOW)
     assert server.asked == []
