@@ -139,6 +139,13 @@ class Observer(Protocol):
         ...
 
 
+@runtime_checkable
+class Foresees(Protocol):
+    """Optional: what would keep an observer from reading a signal, before anything is asked."""
+
+    def check(self, signal: Signal) -> Sequence[Problem]: ...
+
+
 @dataclass(frozen=True)
 class Prompt:
     """Something put before a person."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from gameday.model.types import Duration, Strict, Text, Tree
+from gameday.model.types import Duration, Reference, Strict, Text, Tree
 
 Source = Literal[
     "cloudwatch.metric", "cloudwatch.expression", "cloudwatch.alarm", "aws.state", "xray.service", "xray.edge",
@@ -69,32 +70,50 @@ class TracesQuery(Strict):
     filter: Text
 
 
+def _web(url: str | Reference) -> str | Reference:
+    """A literal URL is in the plan for everybody to read, so it holds no password."""
+    if isinstance(url, str):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("this is no http or https URL; write one like https://prometheus.example")
+        if "@" in parts.netloc:
+            raise ValueError("a URL in a file holds no user and password; write {env: NAME} or {file: PATH}")
+    return url
+
+
 class PrometheusQuery(Strict):
-    """A PromQL expression that gives one series; ``url`` is the server's, or a reference such as ``{env: NAME}``."""
+    """A PromQL expression that gives one series, evaluated at the end of each bucket: for a count write
+    ``sum(increase(x[PERIOD]))``. ``url`` is the server's, or a reference to it; ``token`` a reference to a bearer
+    token."""
 
     query: Text
-    url: Text | dict[str, Text]
+    url: Annotated[Text | Reference, AfterValidator(_web)]
+    token: Reference | None = None
 
 
 class ProbeQuery(Strict):
-    """One HTTP request a period: 1 = answered as expected in time, 0 = not."""
+    """One HTTP request a period: 1 = answered as expected in time, 0 = not. ``within`` is scenario time. A redirect is
+    an answer like any other, and is not followed."""
 
-    url: Text
+    url: Annotated[Text, AfterValidator(_web)]
     method: Literal["GET", "HEAD"] = "GET"
-    status: tuple[int, ...] = (200,)
+    status: tuple[Annotated[int, Field(ge=100, le=599)], ...] = (200,)
     contains: Text | None = None
-    within: Duration = 2_000
+    within: Annotated[Duration, Field(gt=0)] = 2_000
 
 
 class LogsQuery(Strict):
-    """How many log events match a CloudWatch Logs Insights filter, a period."""
+    """How many log events match a CloudWatch Logs Insights filter, a period. A period without a match has no
+    datapoint, unless ``otherwise`` says what it counts as (0, where the groups are never silent while all is well)."""
 
-    groups: Annotated[tuple[Text, ...], Field(min_length=1)]
+    groups: Annotated[tuple[Text, ...], Field(min_length=1, max_length=50)]
     filter: Text
+    otherwise: float | None = None
 
 
 class SloQuery(Strict):
-    """The error budget of a CloudWatch Application Signals SLO."""
+    """The error budget of a CloudWatch Application Signals SLO, by name or ARN: attainment in percent, or what remains
+    of the budget, in seconds or requests."""
 
     slo: Text
     value: Literal["attainment", "budget_remaining"] = "budget_remaining"

@@ -16,6 +16,7 @@ from pydantic import (
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
+    model_validator,
 )
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -99,5 +100,21 @@ Percent = Annotated[
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Scalar = str | int | float | bool
+
+
+class Reference(Strict):
+    """Where a secret is: an environment variable, or a file of one line. It is read when it is needed, and what it
+    holds is in no plan, journal, log or report."""
+
+    env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    file: Text | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Reference:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("this names no one place; write {env: NAME} or {file: PATH}")
+        return self
+
+
 Tree = Annotated[dict[str, Any], AfterValidator(frozen)]
 """Free-form keys whose shape somebody else checks (an AWS call, a provider's settings)."""

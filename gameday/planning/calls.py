@@ -16,6 +16,12 @@ from gameday.protocols import Outline
 USD_PER_ACTION_MINUTE = 0.10
 USD_PER_METRIC_READ = 0.01 / 1000
 _METRICS = ("cloudwatch.metric", "cloudwatch.expression")
+_ONE_EACH = {  # source -> service, operation, what is read
+    "prometheus": ("prometheus", "query_range", "Prometheus"),
+    "http.probe": ("http", "request", "by probes"),
+    "logs.count": ("logs", "StartQuery", "counts of log events"),
+    "slo.budget": ("application-signals", "BatchGetServiceLevelObjectiveBudgetReport", "error budgets"),
+}
 
 
 def plan_calls(
@@ -32,6 +38,7 @@ def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:
         ("cloudwatch", "GetMetricData", "metrics", [s for s in signals if s.source in _METRICS]),
         ("cloudwatch", "DescribeAlarms", "alarms", [s for s in signals if s.source == ALARM_SOURCE]),
     ]
+    groups += [(*call, [s for s in signals if s.source == source]) for source, call in _ONE_EACH.items()]
     for signal in (s for s in signals if s.source == "aws.state"):
         service = str(signal.query.get("type", "aws:?")).split(":")[1]
         groups.append((service, "Describe", f"the state behind {signal.id}", [signal]))

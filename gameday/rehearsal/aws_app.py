@@ -15,6 +15,7 @@ from gameday.rehearsal.cloudwatch_api import CloudWatch
 from gameday.rehearsal.fis_engine import FisEngine
 from gameday.rehearsal.fis_words import missing, page
 from gameday.rehearsal.gate import FaultGate
+from gameday.rehearsal.insights import OPERATIONS, Insights, moto_events
 from gameday.rehearsal.metric_store import AwsError
 
 
@@ -24,6 +25,7 @@ class AwsApp:
     def __init__(self, clock: Clock, engine: FisEngine, cloudwatch: CloudWatch) -> None:
         self.clock, self.engine, self.cloudwatch = clock, engine, cloudwatch
         self.gate = FaultGate(cloudwatch)
+        self.insights = Insights(moto_events)
         self.control: dict[tuple[str, str], Callable[[Wire], Any]] = {
             ("GET", "counts"): lambda wire: dict(self.gate.counts),
             ("POST", "faults"): self.gate.set,
@@ -58,6 +60,8 @@ class AwsApp:
             return answer(200, self.cloudwatch.call(asked.operation, asked.wire()), JSON_TYPE)
         if asked.service == "fis":
             return answer(200, FisApi(self.engine).call(asked.operation, asked.wire()))
+        if asked.service == "logs" and asked.operation in OPERATIONS:
+            return answer(200, self.insights.call(asked.operation, asked.wire(), asked.region), JSON_TYPE)
         return self._stock(asked)
 
     def _control(self, asked: Asked) -> Reply:

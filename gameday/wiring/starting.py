@@ -23,8 +23,8 @@ from gameday.journal.state import fold
 from gameday.journal.store import Journal
 from gameday.model.workspace import REHEARSAL
 from gameday.people.script import scripted
-from gameday.plan import Plan, dump_plan
-from gameday.protocols import Preview
+from gameday.plan import Plan, Signal, dump_plan
+from gameday.protocols import Foresees, Observer, Preview
 from gameday.runs import JOURNAL, LOCK, make_run
 from gameday.wiring.rehearsing import remember
 from gameday.wiring.sockets import Sockets
@@ -86,6 +86,7 @@ def preflight(plan: Plan, sockets: Sockets, run: str) -> list[Problem]:
     _, unread = sources(plan.signals, sockets.observers, 0)
     write = "an observer of another source, or install what reads this one"
     problems = [Problem("SOURCE_UNREADABLE", f"nothing here reads {s.source} (signal {s.id})", write) for s in unread]
+    problems += [p for s in plan.signals for p in _foreseen(s, sockets.observers)]
     for step in plan.steps:
         if step.fault is None:
             continue
@@ -95,6 +96,12 @@ def preflight(plan: Plan, sockets: Sockets, run: str) -> list[Problem]:
     if any(p.severity == "error" for p in problems):
         raise CouldNotStart(problems)
     return problems
+
+
+def _foreseen(signal: Signal, observers: Sequence[Observer]) -> list[Problem]:
+    """What the observer of a signal says would keep it from being read."""
+    found = [o for o in observers if signal.source in o.sources and isinstance(o, Foresees)]
+    return [problem for observer in found for problem in observer.check(signal)]
 
 
 def may_start(plan: Plan) -> None:
