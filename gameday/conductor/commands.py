@@ -30,7 +30,7 @@ class Inbox:
 
     def take(self, state: State, now: Ms) -> Iterator[tuple[Command, list[Draft]]]:
         """Every command that waits with the events it becomes; one that was applied before a crash becomes none."""
-        for given in take(self.run_dir):
+        for given in take(self.run_dir, state.commands):
             command = replace(given, who=_text(given.who, LONGEST_NAME))
             yield command, ([] if command.id in state.commands else self._drafts(command, state, now))
 

@@ -24,6 +24,10 @@ class Withdrawn(RuntimeError):
     """A start that was still under way when its fault was to be stopped: it changes nothing more."""
 
 
+class NotYet(RuntimeError):
+    """A provider has not yet ended or cleaned up what it was told to: it is asked again. No failure."""
+
+
 def token(run: str, step: str) -> str:
     """The client token of a fault: the same for the same run and step, so that it is never injected twice."""
     return hashlib.sha256(f"{run}\0{step}".encode()).hexdigest()[:32]
@@ -129,9 +133,9 @@ class Performer:
     def _stop(self, step: str, trace: Trace, ended: bool) -> list[Draft]:
         status = self._careful(self._fault(step)[1], trace)
         if status.state not in ("ended", "failed"):
-            raise RuntimeError(f"still {status.state}: {status.detail}")
+            raise NotYet(f"still {status.state}: {status.detail}")
         if not status.clean and ended:
-            raise RuntimeError(f"it ended and left something behind: {status.detail}")  # so that it rests
+            raise NotYet(f"it ended and left something behind: {status.detail}")  # so that it rests
         if not status.clean:
             return _ended(step, status)
         self.ledger.gone(step)

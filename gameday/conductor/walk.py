@@ -19,7 +19,7 @@ from gameday.conductor.commands import Inbox
 from gameday.conductor.decide import decide
 from gameday.conductor.effects import Inline, Outcome, Threads
 from gameday.conductor.ledger import Ledger, outstanding
-from gameday.conductor.perform import Performer, order_of, token
+from gameday.conductor.perform import NotYet, Performer, order_of, token
 from gameday.conductor.sampling import Found, Source, failed, read
 from gameday.conductor.undo import undo_all
 from gameday.errors import Place, Problem, RunBroke
@@ -63,7 +63,6 @@ class Conductor:
     def __post_init__(self) -> None:
         self.inbox = Inbox(self.plan, self.run_dir)
         self._polled: dict[str, Ms] = {}
-        self._hung: set[str] = set()
         self._asleep, self._offset = suspended_ns(), self._wall_offset()
         self._disturbed_to = self.state.phase_ms.get("baseline", self.clock.now())
 
@@ -195,7 +194,8 @@ class Conductor:
             return self._observed(name, outcome)
         if outcome.error is None:
             return list(outcome.value)
-        LOG.warning("%s failed", outcome.key, exc_info=outcome.error)
+        if not isinstance(outcome.error, NotYet):
+            LOG.warning("%s failed: %s: %s", outcome.key, type(outcome.error).__name__, outcome.error)
         if kind == "start":
             return self._not_started(name, outcome.error)
         return []  # polls, stops and deliveries are asked for again until they succeed
@@ -232,17 +232,16 @@ class Conductor:
         self.effects.run(key, work)
 
     def _hangs(self, source: Source, key: str, now: Ms) -> bool:
-        """Whether a look is still under way; one that takes too long is a failure of its source."""
+        """Whether a look is still under way; one that takes too long is a failure of its source, told again while it
+        lasts: the verdict has to know that nobody saw anything meanwhile."""
         seconds = self.effects.busy_for(key)
-        if seconds > HUNG_S and key not in self._hung:
-            self._hung.add(key)
+        if seconds > HUNG_S:
             for draft in failed(source, TimeoutError(f"no answer in {HUNG_S:g} s"), now):
                 self.record(draft)
         return seconds > 0
 
     def _observed(self, name: str, outcome: Outcome) -> list[Draft]:
         source = next(s for s in self.sources if s.name == name)
-        self._hung.discard(outcome.key)
         if outcome.error is not None:
             return failed(source, outcome.error, self.clock.now())
         told, found = outcome.value

@@ -10,6 +10,8 @@ import json
 import os
 import re
 import secrets
+import stat
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,6 +21,7 @@ from gameday.clock import wall_ms
 Kind = Literal["ack", "note", "hold", "resume", "skip", "abort"]
 KINDS: tuple[str, ...] = get_args(Kind)
 LARGEST = 64 * 1024
+MOST = 50  # in one turn: a flood of commands must not keep a run from its faults and guards
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\.json")
 
 
@@ -33,8 +36,10 @@ class Command:
 
 
 def drop(run_dir: Path, kind: Kind, who: str, **what: Any) -> str:
-    """Put one command before the conductor; returns its id. Files sort by the time they were dropped."""
-    ident = f"{wall_ms():013d}-{secrets.token_hex(4)}"
+    """Put one command before the conductor; returns its id. Files sort by the time they were dropped, an
+    abort before all others."""
+    first = "0-abort-" if kind == "abort" else ""  # whatever else waits
+    ident = f"{first}{wall_ms():013d}-{secrets.token_hex(4)}"
     folder = run_dir / "inbox"
     folder.mkdir(exist_ok=True)
     data = json.dumps({"id": ident, "kind": kind, "who": who, "what": what}, ensure_ascii=False, allow_nan=False)
@@ -47,14 +52,17 @@ def drop(run_dir: Path, kind: Kind, who: str, **what: Any) -> str:
     return ident
 
 
-def take(run_dir: Path) -> list[Command]:
-    """Every command that waits, oldest first. It stays until ``settle``."""
+def take(run_dir: Path, known: Container[str] = (), most: int = MOST) -> list[Command]:
+    """The oldest ``most`` commands that wait, aborts first. Each stays until ``settle``. Those whose id is ``known``
+    come behind them, unread: they only have to be settled."""
     folder = run_dir / "inbox"
     try:
         names = sorted(n for n in os.listdir(folder) if _NAME.fullmatch(n))
     except FileNotFoundError:
         return []
-    return [_command(folder / name) for name in names]
+    new = [n for n in names if n.removesuffix(".json") not in known]
+    old = [n for n in names if n.removesuffix(".json") in known]
+    return [*(_command(folder / name) for name in new[:most]), *(_unread(folder / name) for name in old[:most])]
 
 
 def settle(run_dir: Path, command: Command) -> None:
@@ -64,11 +72,26 @@ def settle(run_dir: Path, command: Command) -> None:
 
 def _command(path: Path) -> Command:
     try:
-        with path.open("rb") as file:
-            record = json.loads(file.read(LARGEST))
+        record = json.loads(_read(path))
         kind, who, what = record["kind"], record["who"], record.get("what", {})
         if kind in KINDS and isinstance(who, str) and isinstance(what, dict):
             return Command(path.stem, kind, who, what)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
+    return _unread(path)
+
+
+def _unread(path: Path) -> Command:
     return Command(path.stem, "unreadable", "unknown", {})
+
+
+def _read(path: Path) -> bytes:
+    """A plain file's beginning. OSError for anything else: a link leads elsewhere, and a pipe or a device may never
+    answer, which would hold up the conductor."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError("no plain file")
+        return os.read(fd, LARGEST)
+    finally:
+        os.close(fd)

@@ -12,7 +12,7 @@ from gameday.plan import Plan
 from gameday.verdict.bounds import Method
 from gameday.verdict.codes import CODES
 from gameday.verdict.facts import Facts
-from gameday.verdict.faulted import fault_codes, says
+from gameday.verdict.faulted import fault_codes, never_asked, says
 from gameday.verdict.judge import Judgement, baseline_least
 from gameday.verdict.window import Evaluation
 
@@ -63,6 +63,8 @@ def _detail(code: str, plan: Plan, tolerance: Tolerance, facts: Facts, window: E
 
 def _faults(code: str, plan: Plan, facts: Facts) -> str:
     told = [f"Fault {f.step}: {says(plan, f)}" for f in facts.faults.values() if code in fault_codes(f)]
+    if code == "FAULT_NOT_EFFECTIVE" and facts.faults:
+        told += [f"Fault {step} was never injected." for step in never_asked(plan, facts)]
     return " ".join(told) or "No fault was ever asked for."
 
 

@@ -54,6 +54,7 @@ class Facts:
     noticed: list[Mark] = field(default_factory=list)
     touched: list[tuple[Ms, int, str, str]] = field(default_factory=list)
     disturbed: list[tuple[Ms, Ms]] = field(default_factory=list)
+    skipped: set[str] = field(default_factory=set)  # steps that a person passed over
     ledger_damaged: bool = False  # something of it could not be read, so nobody knows whether all is undone
     lag_ms: Ms = 0
     clock_steps: int = 0
@@ -133,6 +134,10 @@ def _step_ended(facts: Facts, event: Event) -> None:
     facts.steps[what["step"]] = Ended(what["result"], event.at, event.seq, what.get("after_ms"), what.get("why"))
 
 
+def _skip_asked(facts: Facts, event: Event) -> None:
+    facts.skipped.add(event.what["step"])
+
+
 def _done(facts: Facts, event: Event) -> None:
     facts.responses.append((event.at, event.seq))
     facts.mitigations.append((event.at, event.seq))
@@ -208,6 +213,7 @@ _HANDLERS: dict[str, Handler] = {
     "timeline.started": _timeline,
     "step.started": _step_started,
     "step.ended": _step_ended,
+    "step.skip_asked": _skip_asked,
     "task.step_done": _done,
     "task.step_called": _called,
     "prompt.delivered": _delivered,

@@ -7,13 +7,25 @@ from typing import Any
 from gameday.clock import Ms, iso
 from gameday.model.scenario import Condition
 from gameday.model.types import write_duration
-from gameday.plan import Plan, PlannedFault
+from gameday.plan import Plan, PlannedFault, PlannedStep
+from gameday.verdict.facts import Facts
 from gameday.verdict.injected import Injected
 
 
-def fault_codes(fault: Injected | None) -> set[str]:
-    """The validity codes that one fault raises; None is a fault that was never asked for."""
-    if fault is None or fault.t0_ms is not None:
+def never_asked(plan: Plan, facts: Facts) -> list[str]:
+    """The fault steps of the plan that were never injected: what they were to show was not tested. One whose own
+    ``when`` was not met, and which the plan then passes over, is not among them while it is not the only fault."""
+    absent = [s for s in plan.steps if s.kind == "fault" and s.id not in facts.faults]
+    return [s.id for s in absent if not _passed_over(s) or s.id in facts.skipped or not facts.faults]
+
+
+def _passed_over(step: PlannedStep) -> bool:
+    return step.when is not None and step.on_timeout == "skip"
+
+
+def fault_codes(fault: Injected) -> set[str]:
+    """The validity codes that one fault raises that was asked for."""
+    if fault.t0_ms is not None:
         return set()
     return {"FAULT_NOT_EFFECTIVE"} if fault.not_effective else {"FAULT_NOT_WITNESSED"}
 

@@ -15,7 +15,7 @@ from gameday.verdict.bounds import Method, runs
 from gameday.verdict.clocks import Impact, alarms, response_clocks
 from gameday.verdict.codes import worst
 from gameday.verdict.facts import Facts, gather
-from gameday.verdict.faulted import fault_codes, told
+from gameday.verdict.faulted import fault_codes, never_asked, told
 from gameday.verdict.judge import Judgement, baseline_least, judge, method_for, unmeasured
 from gameday.verdict.recovery import not_demonstrated
 from gameday.verdict.window import NOTHING, Evaluation, Series, evaluation
@@ -55,8 +55,8 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
 
 def run_codes(plan: Plan, facts: Facts) -> set[str]:
     """Validity codes that hold for every tolerance of the run."""
-    codes = {code for s in plan.steps if s.kind == "fault" for code in fault_codes(facts.faults.get(s.id))}
-    if plan.method == "live" and not facts.faults and any(s.kind == "fault" for s in plan.steps):
+    codes = {code for fault in facts.faults.values() for code in fault_codes(fault)}
+    if plan.method == "live" and never_asked(plan, facts):
         codes.add("FAULT_NOT_EFFECTIVE")
     if facts.stopped_by is not None or facts.ended_status != "completed":
         codes.add("ABORTED")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from gameday.journal.events import Draft
+from gameday.journal.inbox import MOST
 from tests.conductor.bench import MINUTE, Bench, a_plan, expect, fault
 
 ACK = {"role": "on-call", "does": "acknowledge"}
@@ -184,3 +187,45 @@ def test_a_folder_named_like_a_command_is_refused_once(tmp_path: Path) -> None:
     assert bench.run() == "completed"
     bench.check()
     assert [t for t, _ in answers(bench, "0001-aa")] == ["command.refused"]
+
+
+@pytest.mark.parametrize("make", [
+    os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to("../journal.jsonl"),
+], ids=["pipe", "folder", "endless", "link"])  # fmt: skip
+def test_what_is_no_plain_file_is_refused_and_never_waited_for(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """To open a pipe that nobody writes to would wait for ever, and nothing would be stopped any more."""
+    bench = a_bench(tmp_path, fault(minutes=5))
+    bench.at(10, lambda: make(tmp_path / "inbox" / "0001-aa.json"))
+    bench.at(20, lambda: bench.command("abort", "facilitator"))
+    assert bench.run() == "aborted"
+    bench.check()
+    assert [t for t, _ in answers(bench, "0001-aa")] == ["command.refused"]
+
+
+def test_a_flood_of_commands_holds_up_neither_an_abort_nor_the_day(tmp_path: Path) -> None:
+    bench = a_bench(tmp_path, fault(minutes=5))
+    ids: dict[str, str] = {}
+
+    def flood() -> None:
+        for number in range(300):
+            give(bench, ids, str(number), "note", "scribe", text=f"{number}")
+        give(bench, ids, "abort", "abort", "safety-officer")
+
+    bench.at(60, flood)
+    assert bench.run() == "aborted"
+    bench.check()
+    kinds = [e.type for e in bench.events if e.type in ("note", "abort.asked")]
+    assert kinds[0] == "abort.asked"
+    told = [e.at for e in bench.of("note")]
+    assert max(told.count(at) for at in told) <= MOST
+    notes = [answers(bench, ident) for name, ident in ids.items() if name != "abort"]
+    assert all(len(found) <= 1 for found in notes), "a note was applied twice"
+
+
+def test_what_cannot_be_removed_does_not_hide_what_comes_after_it(tmp_path: Path) -> None:
+    """A folder cannot be unlinked; more of them than one turn takes must not fill every turn."""
+    bench = a_bench(tmp_path, fault(minutes=5))
+    bench.at(10, lambda: [(tmp_path / "inbox" / f"0-{n:04d}.json").mkdir() for n in range(2 * MOST)] and None)
+    bench.at(60, lambda: bench.raw("1-note", {"kind": "note", "who": "scribe", "what": {"text": "heard"}}))
+    bench.run()
+    assert answers(bench, "1-note") == [("note", "")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,29 @@ def test_a_signal_that_no_observer_reads_is_named() -> None:
     signal = Signal(id="a", source="weather", query={}, period_ms=PERIOD, settles_ms=0)
     found: tuple[list[Source], list[Signal]] = sources([signal], [], since=0)
     assert found == ([], [signal])
+
+
+def test_a_look_that_never_comes_back_leaves_all_that_follows_unknown(tmp_path: Path) -> None:
+    """The service was well when it was last seen; that nobody saw it since is no pass."""
+    bench = a_bench(tmp_path, 15)
+    run, hangs = bench.effects.run, list[int]()
+
+    def hanging(key: str, work: Any) -> bool:
+        if key.startswith("observe:") and bench.state.t_go and bench.clock.now() >= bench.state.t_go + 4 * MINUTE:
+            hangs.append(bench.clock.now())
+            return True
+        return run(key, work)
+
+    def busy_for(key: str) -> float:
+        return (bench.clock.now() - hangs[0]) / S if hangs and key.startswith("observe:") else 0.0
+
+    bench.effects.run, bench.effects.busy_for = hanging, busy_for  # type: ignore[method-assign]  # a thread that hangs
+    bench.run()
+    bench.check()
+    window = bench.verdict()["data"]["windows"]["outage"]
+    told = bench.of("observer.failed")
+    assert len(hangs) == 1
+    assert told[-1].at - told[0].at > 10 * MINUTE
+    assert max(b.at - a.at for a, b in pairwise(told)) <= 2 * MINUTE
+    assert window["missing"] * PERIOD > 10 * MINUTE
+    assert bench.verdict()["tolerances"][0]["verdict"] == "inconclusive"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gameday.errors import DamagedRun
 from gameday.journal.events import Draft, Event
+from gameday.model.scenario import Condition
 from gameday.verdict.facts import gather
 from gameday.verdict.run import judge_run
 from tests.verdict.a_run import GO, MINUTE, plan, script, tolerance
@@ -358,3 +359,31 @@ def test_a_ledger_that_could_not_be_read_whole_is_unsafe() -> None:
     """Nobody knows what its damaged line spoke of."""
     failed = Draft("undo.failed", {"step": "", "error": "LEDGER_DAMAGED: line 1", "resources": {}})
     assert judge_run(plan(), script(CLEAN, (59, failed)))["outcome"] == "unsafe"
+
+
+def _two_faults(**more: Any) -> Any:
+    first = plan().steps[0]
+    return plan().model_copy(update={"steps": (*plan().steps, first.model_copy(update={"id": "second", **more}))})
+
+
+SKIPPED = (
+    (5, Draft("step.skip_asked", {"step": "second"}, "facilitator")),
+    (5, Draft("step.ended", {"step": "second", "result": "skipped", "why": "somebody skipped it"})),
+)
+
+
+def test_a_fault_that_somebody_skipped_was_not_tested() -> None:
+    """The plan broke two things; to skip the harder one must not be a way to a pass."""
+    found = only(judge_run(_two_faults(), script(CLEAN, *SKIPPED)))
+    assert (found["verdict"], found["codes"]) == ("inconclusive", ["FAULT_NOT_EFFECTIVE"])
+    assert found["details"]["FAULT_NOT_EFFECTIVE"] == "Fault second was never injected."
+
+
+def test_a_fault_that_was_never_reached_was_not_tested() -> None:
+    assert only(judge_run(_two_faults(), script(CLEAN)))["codes"] == ["FAULT_NOT_EFFECTIVE"]
+
+
+def test_a_fault_whose_own_condition_was_not_met_is_passed_over_as_planned_unless_somebody_skipped_it() -> None:
+    both = _two_faults(when=Condition.model_validate({"signal": "failures", "at_least": 200}), on_timeout="skip")
+    assert only(judge_run(both, script(CLEAN)))["codes"] == []
+    assert only(judge_run(both, script(CLEAN, *SKIPPED)))["codes"] == ["FAULT_NOT_EFFECTIVE"]
