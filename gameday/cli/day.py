@@ -87,13 +87,15 @@ class Day:
         from gameday.model.workspace import REHEARSAL
         from gameday.planning import build_plan
         from gameday.wiring.sockets import sockets
-        from gameday.wiring.starting import begin, lock_service, may_start, preflight
+        from gameday.wiring.starting import begin, clock_of, lock_service, may_start, preflight
 
         wishes, service = self.wishes, case.service.id
         self.stack.callback(lock_service(root, wishes.environment, service).release)
         self._recover(root)
         rehearsal = self._rehearse(content, root, service) if wishes.environment == REHEARSAL else None
-        filled = sockets(case.environment, rehearsal.endpoint if rehearsal else None)
+        endpoint = rehearsal.endpoint if rehearsal else None
+        channels = content.workspace.model.channels if content.workspace else {}
+        filled = sockets(case.environment, endpoint, clock_of(rehearsal), channels)
         plan = build_plan(content, case.scenario.id, wishes.environment, filled.faults)
         may_start(plan)
         for problem in preflight(plan, filled, "preflight"):

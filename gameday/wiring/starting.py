@@ -86,6 +86,7 @@ def preflight(plan: Plan, sockets: Sockets, run: str) -> list[Problem]:
     _, unread = sources(plan.signals, sockets.observers, 0)
     write = "an observer of another source, or install what reads this one"
     problems = [Problem("SOURCE_UNREADABLE", f"nothing here reads {s.source} (signal {s.id})", write) for s in unread]
+    problems += sockets.left_out
     for step in plan.steps:
         if step.fault is None:
             continue
