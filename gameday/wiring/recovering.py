@@ -163,9 +163,8 @@ def _walk_to_end(
     clean = undo_all(conductor.ledger, _faults(filled), clock, conductor.tell, until, WHY)
     if filled is None:
         conductor.sources.clear()
-        for step, fault in conductor.state.faults.items():
-            if fault.gone_ms is None and _in_aws(known.faults.get(_provider(plan, step))):
-                conductor.record(Draft("fault.gone", {"step": step, "witness": ENDED_WITH_REHEARSAL}))
+        for draft in _without_witnesses(plan, conductor.state, known.faults):
+            conductor.record(draft)
     if clean and conductor.state.ended_status is None:
         conductor.run()
     conductor.ledger.close()
@@ -174,9 +173,19 @@ def _walk_to_end(
     return Recovered(run_dir.name, left, clean and not _unseen(conductor.state), said)
 
 
-def _provider(plan: Plan, step: str) -> str:
-    planned = plan.step(step).fault
-    return planned.provider if planned else ""
+def _without_witnesses(plan: Plan, state: State, faults: Mapping[str, Fault]) -> list[Draft]:
+    """What can be said of each fault when the rehearsal has ended: gone with it, or that nobody can see it gone."""
+    found = []
+    for step, fault in state.faults.items():
+        planned = plan.step(step).fault
+        if planned is None or fault.gone_ms is not None or fault.not_gone:
+            continue
+        if _in_aws(faults.get(planned.provider)):
+            found.append(Draft("fault.gone", {"step": step, "witness": ENDED_WITH_REHEARSAL}))
+        elif planned.gone is not None:
+            what = {"step": step, "witness": str(planned.gone), "resources": list(planned.resources), "values": []}
+            found.append(Draft("fault.not_gone", what))
+    return found
 
 
 def _unseen(state: State) -> bool:

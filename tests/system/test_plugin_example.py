@@ -125,3 +125,4 @@ def test_the_file_is_taken_back_even_when_the_rehearsal_has_ended_too(
     assert gameday(workspace, "rehearsal", "down").returncode == 0
     recovered = gameday(workspace, "recover", "--json", environ=environ)
     assert files_in_the_hutch(workspace) == [], recovered.stdout + recovered.stderr
+    assert recovered.returncode == 6
