@@ -5,7 +5,7 @@ DEMO = .gameday-demo
 SCENARIO = payment-functions-stop
 PY = $(VENV)/bin/python
 INSTALL = $(PY) -m pip install -q -c constraints.txt
-CODE = gameday tests benchmarks docs hatch_build.py
+CODE = gameday tests benchmarks docs examples hatch_build.py
 
 .PHONY: run test check format bench docs build nightly test-aws judge constraints clean
 

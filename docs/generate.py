@@ -18,12 +18,11 @@ import click
 
 from gameday.cli.main import COMMANDS, group
 from gameday.errors import EXIT_CODES, EXIT_COULD_NOT_START, EXIT_INTERNAL, GamedayError, Problem
-from gameday.faults.check import check_fault
 from gameday.journal import events as event_types
-from gameday.model.lint import lint
 from gameday.model.load import load_content
 from gameday.model.schema import schemas
 from gameday.verdict.codes import CODES
+from gameday.wiring.checking import check_content
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -122,7 +121,7 @@ def _problems(example: Path) -> list[Problem]:
         (root / home).parent.mkdir(exist_ok=True)
         (root / home).write_bytes(raw)
         try:
-            found = lint(load_content(root), check_fault)
+            found = check_content(load_content(root))
         except GamedayError as error:
             found = error.problems
         return [Problem(p.code, p.message.replace(f"{root}/", ""), p.write.replace(f"{root}/", "")) for p in found]

@@ -1,6 +1,8 @@
 """The sockets: what a fault, an observer and a channel must do, and the small optional extras, each its own Protocol.
 
-The conductor wraps each plug-in in one validator and one time-out; nothing a plug-in does can crash a run.
+A plug-in is a class, registered by an entry point that bears its name (``gameday.plugins`` finds and checks it). It is
+made once for a run: each parameter of its ``__init__`` is filled by name from ``Context``. The conductor wraps each
+plug-in in one validator and one time-out; nothing a plug-in does can crash a run.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from gameday.clock import Clock
 from gameday.errors import Problem
 from gameday.model.scenario import Condition
 from gameday.model.service import Technology
@@ -22,6 +25,45 @@ Trace = dict[str, str]
 
 Note = Callable[[Trace], None]
 """Writes facts to the undo ledger, fsynced, before it returns."""
+
+
+class AwsDoor(Protocol):
+    """The way to AWS: in rehearsal it leads to loopback alone, else only to the environment's account."""
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service, in the environment's first Region."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a plug-in can ask for when it is made: a parameter called ``aws`` gets the door to AWS, one called
+    ``context`` all of this.
+
+    ``endpoint`` is the loopback AWS of a rehearsal, else None. ``settings`` are a channel's own keys in gameday.yaml,
+    as its model.
+    """
+
+    environment: Environment
+    endpoint: str | None
+    aws: AwsDoor
+    clock: Clock
+    settings: BaseModel | None = None
+
+    @property
+    def rehearsed(self) -> bool:
+        """Whether this is a rehearsal: then nothing may leave loopback."""
+        return self.endpoint is not None
+
+    @property
+    def speed(self) -> float:
+        """Scenario time runs so many times faster than wall time."""
+        return self.clock.speed
+
+    @property
+    def context(self) -> Context:
+        """All of it."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -50,7 +92,11 @@ class ProviderStatus:
 
 
 class Fault(Protocol):
-    """Something that breaks something. ``settings`` is its own strict model of the step's keys."""
+    """Something that breaks something. ``settings`` is its own strict model of the step's keys.
+
+    Recovery asks it to stop even when the rehearsal of its run has ended; ``in_aws = True`` on the class says that all
+    it breaks is in AWS, and so gone with the rehearsal.
+    """
 
     name: str
     settings: type[BaseModel]
@@ -71,9 +117,13 @@ class Fault(Protocol):
 
 @runtime_checkable
 class Preflight(Protocol):
-    """Optional: static checks of a step's settings against its targets, for lint and plan."""
+    """Optional: checks of a step from the files alone, for lint. A static method, since there is no environment yet.
 
-    def check(self, settings: BaseModel, targets: Sequence[Technology]) -> Sequence[Problem]: ...
+    A problem has no place; a message that begins with a key (``path: ...``) is put at this key.
+    """
+
+    @staticmethod
+    def check(settings: BaseModel, targets: Sequence[Technology]) -> Sequence[Problem]: ...
 
 
 @dataclass(frozen=True)
@@ -128,7 +178,10 @@ class Sample:
 
 
 class Observer(Protocol):
-    """Something that reads signals. Raises when the source cannot be read: that is a gap, never a zero."""
+    """Something that reads signals. Raises when the source cannot be read: that is a gap, never a zero.
+
+    An outsider's sources are dotted names of its own, and ``queries`` on the class is the strict model of each.
+    """
 
     name: str
     sources: frozenset[str]
@@ -160,7 +213,7 @@ class Prompt:
 
 
 class Channel(Protocol):
-    """A way to reach people."""
+    """A way to reach people. ``settings`` on the class, if any, is the strict model of its keys in gameday.yaml."""
 
     name: str
 

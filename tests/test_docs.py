@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from gameday.cli.main import COMMANDS
+from gameday.cli.main import COMMANDS, group
 from gameday.errors import EXIT_CODES, EXIT_COULD_NOT_START, EXIT_INTERNAL
 from gameday.model.load import KINDS
 from gameday.verdict.codes import CODES
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "scenarios").rglob("*.md")])
+FOLDERS = ("docs", "scenarios", "examples")
+PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -102,3 +106,76 @@ def test_the_benchmark_of_the_command_line_says_one_line_of_json() -> None:
     run = [sys.executable, str(ROOT / "benchmarks" / "help.py"), "--rounds", "1"]
     (line,) = subprocess.run(run, capture_output=True, text=True, check=True).stdout.splitlines()
     assert {"gameday --help", "chaos --help"} <= json.loads(line)["commands"].keys()
+
+
+# ---- what a page tells a reader to type, and the code that it shows
+INCLUDED = re.compile(r"^<!-- (\S+) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TYPED = [page for page in PAGES if REFERENCE not in page.parents and page.name != "CHANGELOG.md"]
+
+
+def typed(page: Path) -> Iterator[list[str]]:
+    """The words after ``gameday`` of each command line that stands in a block of the page."""
+    text = page.read_text()
+    blocks = "".join(re.findall(r"^```(?:sh|text|console)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    for line in [
+        *re.findall(r"^    (?:\$ )?(.*)$", text, re.MULTILINE),
+        *re.findall(r"^\$ (.*)$", blocks, re.MULTILINE),
+    ]:
+        for command in re.split(r" && |; | \| ", line):
+            if command.startswith("gameday "):
+                yield shlex.split(command, comments=True)[1:]
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command line as click would; UsageError when it is not one. Nothing is run."""
+    command: click.Command = group
+    context = click.Context(group, info_name="gameday")
+    while isinstance(command, click.Group):
+        found = command.get_command(context, words[0]) if words else None
+        if found is None:
+            raise click.UsageError(f"there is no command {' '.join(words)!r}")
+        command, words = found, words[1:]
+    command.make_context(command.name, list(words), parent=context)
+
+
+@pytest.mark.parametrize("page", TYPED, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_command_line_of_a_page_is_one(page: Path) -> None:
+    for words in typed(page):
+        parse(words)
+
+
+@pytest.mark.parametrize("page", TYPED, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_command_that_a_page_speaks_of_exists(page: Path) -> None:
+    names = {name for found in COMMANDS.values() for name in found}
+    spoken = set(re.findall(r"`gameday ([a-z]+)", page.read_text()))
+    assert spoken - names == set()
+
+
+def test_command_lines_are_found_and_a_wrong_one_is_refused() -> None:
+    """Else the tests above could not fail."""
+    pages = [page for page in TYPED if page.parent.name == "getting-started"]
+    assert len(pages) == 3 and all(len(list(typed(page))) >= 3 for page in pages)
+    for wrong in (["explode"], ["run"], ["run", "x", "--explode"], ["rehearsal", "sideways"]):
+        with pytest.raises(click.UsageError):
+            parse(wrong)
+
+
+def test_the_code_that_a_page_shows_is_the_code() -> None:
+    shown = [(name, text) for page in PAGES for name, text in INCLUDED.findall(page.read_text())]
+    names = {name for name, _ in shown}
+    assert [name for name, text in shown if (ROOT / name).read_text() != text] == []
+    package = ROOT / "examples" / "gameday-example"
+    code = {p.relative_to(ROOT).as_posix() for p in package.rglob("*.py") if p.name != "__init__.py"}
+    assert code and code <= names
+
+
+def test_what_a_page_quotes_from_another_file_stands_there() -> None:
+    quote = re.compile(r"^<!-- excerpt: (\S+) -->\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    quotes = [(name, text) for page in PAGES for name, text in quote.findall(page.read_text())]
+    assert len(quotes) >= 4
+    assert [(name, text) for name, text in quotes if text.rstrip() not in (ROOT / name).read_text()] == []
+
+
+def test_each_role_has_a_page_that_the_readme_leads_to() -> None:
+    for role in ("facilitator", "sre", "compliance-officer"):
+        assert f"(docs/getting-started/{role}.md)" in README

@@ -93,7 +93,9 @@ class Day:
         self.stack.callback(lock_service(root, wishes.environment, service).release)
         self._recover(root)
         rehearsal = self._rehearse(content, root, service) if wishes.environment == REHEARSAL else None
-        filled = sockets(case.environment, rehearsal.endpoint if rehearsal else None, clock_of(rehearsal))
+        endpoint = rehearsal.endpoint if rehearsal else None
+        channels = content.workspace.model.channels if content.workspace else {}
+        filled = sockets(case.environment, endpoint, clock_of(rehearsal), channels)
         plan = build_plan(content, case.scenario.id, wishes.environment, filled.faults)
         may_start(plan)
         for problem in preflight(plan, filled, "preflight"):

@@ -57,26 +57,29 @@ def _near(root: Path) -> Path:
 
 def _check_workspace(root: Path) -> tuple[int, list[Problem]]:
     from gameday.errors import InvalidFiles
-    from gameday.faults.check import check_fault
-    from gameday.model.lint import lint as lint_content
     from gameday.model.load import load_content
+    from gameday.wiring.checking import check_content
 
     try:
         content = load_content(root)
     except InvalidFiles as error:
         return 0, error.problems
     groups = (content.services, content.scenarios, content.runbooks, content.observers, content.workloads)
-    return sum(map(len, groups)) + (content.workspace is not None), lint_content(content, check_fault)
+    return sum(map(len, groups)) + (content.workspace is not None), check_content(content)
 
 
 def _check_files(files: tuple[Path, ...]) -> tuple[int, list[Problem]]:
     from gameday.errors import InvalidFiles
     from gameday.model.load import load_any
+    from gameday.model.observer import Observer
+    from gameday.plugins import installed
+    from gameday.wiring.checking import check_source
 
     problems: list[Problem] = []
     for path in files:
         try:
-            load_any(path)
+            loaded = load_any(path)
+            problems += check_source(loaded, installed()) if isinstance(loaded.model, Observer) else ()
         except InvalidFiles as error:
             problems += error.problems
     return len(files), problems

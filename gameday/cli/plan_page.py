@@ -130,8 +130,11 @@ def _fault(fault: PlannedFault) -> Table:
 
 
 def _parameters(fault: PlannedFault) -> dict[str, Any]:
+    """Those of its action; of a provider that has no actions, its own plain keys."""
     found = fault.settings.get("parameters")
-    return found if isinstance(found, dict) else {}
+    if isinstance(found, dict):
+        return found
+    return {k: v for k, v in fault.settings.items() if k != "action" and isinstance(v, str | int | float)}
 
 
 def _value(value: object) -> str:

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 def checked_content(scenario: str, library: Path | None) -> Content:
     """The content around the scenario, linted. InvalidFiles when anything is wrong with it."""
     from gameday.errors import InvalidFiles
-    from gameday.faults.check import check_fault
-    from gameday.model.lint import lint
     from gameday.model.load import load_content
+    from gameday.wiring.checking import check_content
 
     content = load_content(_root(scenario, library))
-    errors = [p for p in lint(content, check_fault) if p.severity == "error"]
-    if errors:
-        raise InvalidFiles(errors)
+    problems = check_content(content)
+    errors = [p for p in problems if p.severity == "error"]
+    if errors:  # a broken plug-in may be why something is not known
+        raise InvalidFiles([*errors, *(p for p in problems if p.code.startswith("PLUGIN_") and p not in errors)])
     return content
 
 

@@ -5,30 +5,62 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
-from gameday.errors import InvalidFiles, Place, Problem
+from pydantic import BaseModel
+
+from gameday.errors import GamedayError, InvalidFiles, Place, Problem
 from gameday.faults.catalogue import DURATIONS, LONGEST_MS, SHORTEST_MS, Action, actions
 from gameday.faults.fis_template import FisSettings
 from gameday.model.content import SourceFile
 from gameday.model.load import validate
 from gameday.model.scenario import FaultStep
-from gameday.model.service import Service
+from gameday.model.service import Service, Technology
 from gameday.model.types import parse_duration
 from gameday.model.yaml import Path_
+from gameday.plugins import installed
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def check_fault(service: Service, step: FaultStep) -> list[Problem]:
     """Problems without a place; a message begins with the key it is about where there is one."""
     if step.fault != "fis":
-        return [Problem("UNKNOWN_PROVIDER", f"fault: no provider {step.fault!r}", "fault: fis")]
+        return check_plugged(service, step)
     try:
-        settings = validate(step.settings, FisSettings, SourceFile("", b"", dict(_paths(step.settings, ()))))
+        settings = settings_of(step, FisSettings)
     except InvalidFiles as error:
         return [replace(problem, place=None) for problem in error.problems]
     action = actions().get(settings.action)
     problems = list(_action(service, step, settings, action)) if action else [_unknown(settings.action)]
     return [*problems, *_end(step, settings, action)]
+
+
+def check_plugged(service: Service, step: FaultStep) -> list[Problem]:
+    """What the plug-in of this name says of a step: its settings, and its own check where it has one."""
+    try:
+        plugin = installed().find("fault", step.fault)
+        if plugin is None or plugin.settings is None:
+            names = installed().names("fault")
+            write = f"fault: {' | '.join(get_close_matches(step.fault, names, 1) or names)}"
+            return [Problem("UNKNOWN_PROVIDER", f"fault: no provider {step.fault!r}", write)]
+        settings = settings_of(step, plugin.settings)
+        return plugin.check(settings, tuple(_resources(service, settings)))
+    except GamedayError as error:
+        return [replace(problem, place=None) for problem in error.problems]
+
+
+def _resources(service: Service, settings: BaseModel) -> Iterator[Technology]:
+    """Those of the targets that the service has; a name that it has not is told with the scenario."""
+    for name in getattr(settings, "targets", None) or ():
+        found = service.technology(str(name))
+        if found is not None:
+            yield found
+
+
+def settings_of(step: FaultStep, model: type[M]) -> M:
+    """The step's own keys as the provider's model; InvalidFiles whose messages begin with the key."""
+    return validate(step.settings, model, SourceFile("", b"", dict(_paths(step.settings, ()))))
 
 
 def _paths(value: Any, at: Path_) -> Iterator[tuple[Path_, Place]]:

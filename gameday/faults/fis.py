@@ -44,6 +44,7 @@ class FisFault:
 
     name = "fis"
     settings: type[BaseModel] = FisSettings
+    in_aws = True
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from gameday.model.types import Duration, Reference, Strict, Text, Tree
 
@@ -145,3 +147,33 @@ QUERIES: dict[str, type[Strict]] = {
     "slo.budget": SloQuery,
     "chaostoolkit.probe": ProviderQuery,
 }
+OURS = frozenset(source.partition(".")[0] for source in QUERIES)
+"""The first parts of names that no plug-in takes, so that a misspelt source of ours is never taken for a plug-in's."""
+PLUGGED = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+")
+
+
+def dotted(source: str) -> bool:
+    """Whether this can be the name of a plug-in's source: dotted, and not in a namespace of ours."""
+    return bool(PLUGGED.fullmatch(source)) and source.partition(".")[0] not in OURS
+
+
+def _known(source: str) -> str:
+    if source not in QUERIES and not dotted(source):
+        near = get_close_matches(source, QUERIES, 1, cutoff=0.5) or QUERIES
+        raise ValueError(f"{source!r} is no source; write {' | '.join(near)}")
+    return source
+
+
+AnySource = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": list(QUERIES)},
+                {"type": "string", "pattern": rf"^(?!({'|'.join(sorted(OURS))})\.){PLUGGED.pattern}$"},
+            ]
+        }
+    ),
+]
+"""A source of ours, or what may be a plug-in's: ``lint`` asks those that are installed."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gameday.protocols import Prompt
+from collections.abc import Mapping
+
+from gameday.protocols import Channel, Prompt
 
 
 class TerminalChannel:
@@ -14,3 +16,25 @@ class TerminalChannel:
     def deliver(self, prompt: Prompt) -> str:
         """Shown by whoever shows the journal."""
         return "on the screen of the run"
+
+
+class EveryChannel:
+    """The terminal, and all that gameday.yaml names beside it. Each prompt goes once to each.
+
+    One that fails says so in the receipt, which is journalled; it neither keeps the prompt from the others nor is it
+    tried again, since a person who is told twice counts twice.
+    """
+
+    def __init__(self, terminal: Channel, others: Mapping[str, Channel]) -> None:
+        self._terminal, self._others = terminal, dict(others)
+        self.name = ", ".join([terminal.name, *self._others])
+
+    def deliver(self, prompt: Prompt) -> str:
+        """The receipts of all, with the name that gameday.yaml gives each."""
+        said = [self._terminal.deliver(prompt)]
+        for name, channel in self._others.items():
+            try:
+                said.append(f"{name}: {channel.deliver(prompt)}")
+            except Exception as error:  # noqa: BLE001  # whatever one channel raises, the others get their turn
+                said.append(f"{name}: NOT delivered: {type(error).__name__}: {error}"[:500])
+        return "; ".join(said)

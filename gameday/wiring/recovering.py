@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 UNDO_WALL_MS = 120_000
 WHY = "its conductor died; recovered"
+NOBODY = "http://127.0.0.1:9"  # an AWS that does not answer, when the rehearsal has ended
 ENDED_WITH_REHEARSAL = "the rehearsal and all its processes are gone"
 
 
@@ -120,7 +121,7 @@ def _sockets(plan: Plan | None, rehearsal: Rehearsal | None, rehearsed: bool) ->
 def _undo_only(run_dir: Path, filled: Sockets | None) -> bool:
     ledger, clock = Ledger(run_dir / LEDGER), ScenarioClock(Anchor.here())
     try:
-        return undo_all(ledger, _faults(filled, ledger.path), clock, _unheard, clock.now() + UNDO_WALL_MS, WHY)
+        return undo_all(ledger, _faults(filled), clock, _unheard, clock.now() + UNDO_WALL_MS, WHY)
     finally:
         ledger.close()
 
@@ -129,11 +130,18 @@ def _unheard(_: Draft) -> None:
     """There is no journal that could be written to."""
 
 
-def _faults(filled: Sockets | None, ledger: Path) -> Mapping[str, Fault]:
+def _faults(filled: Sockets | None) -> Mapping[str, Fault]:
+    """The providers that undo asks. When the rehearsal has ended, what those broke that are ``in_aws`` is gone with it;
+    any other must still take back what it did to this machine."""
     if filled is not None:
         return filled.faults
     gone: Fault = _Gone()  # type: ignore[assignment]  # undo asks a provider for stop alone
-    return {leftover.provider: gone for leftover in outstanding(ledger).left}
+    here = sockets(REHEARSAL_ENVIRONMENT, NOBODY).faults
+    return {name: gone if _in_aws(fault) else fault for name, fault in here.items()}
+
+
+def _in_aws(fault: Fault | None) -> bool:
+    return getattr(fault, "in_aws", False) is True
 
 
 def _walk_to_end(
@@ -147,23 +155,37 @@ def _walk_to_end(
     clock = _clock(fold(events), events, rehearsal)
     journal = Journal.open(run_dir / JOURNAL)
     journal.claim(os.getpid(), clock.now(), clock.wall())
-    known = filled or sockets(plan.environment_definition, "http://127.0.0.1:9")  # nobody is asked: all is gone
+    known = filled or sockets(plan.environment_definition, NOBODY)
     conductor = conduct(run_dir, plan, known, rehearsal, journal, clock, unattended=False)
     if not conductor.state.abort and conductor.state.ended_status is None:
         conductor.record(Draft("abort.asked", {"why": WHY}))
     until = clock.now() + round(UNDO_WALL_MS * clock.speed)
-    clean = undo_all(conductor.ledger, _faults(filled, conductor.ledger.path), clock, conductor.tell, until, WHY)
+    clean = undo_all(conductor.ledger, _faults(filled), clock, conductor.tell, until, WHY)
     if filled is None:
         conductor.sources.clear()
-        for step, fault in conductor.state.faults.items():
-            if fault.gone_ms is None:
-                conductor.record(Draft("fault.gone", {"step": step, "witness": ENDED_WITH_REHEARSAL}))
+        for draft in _without_witnesses(plan, conductor.state, known.faults):
+            conductor.record(draft)
     if clean and conductor.state.ended_status is None:
         conductor.run()
     conductor.ledger.close()
     journal.close()
     said = ENDED_WITH_REHEARSAL if filled is None else "undone and ended" if clean else "something is left"
     return Recovered(run_dir.name, left, clean and not _unseen(conductor.state), said)
+
+
+def _without_witnesses(plan: Plan, state: State, faults: Mapping[str, Fault]) -> list[Draft]:
+    """What can be said of each fault when the rehearsal has ended: gone with it, or that nobody can see it gone."""
+    found = []
+    for step, fault in state.faults.items():
+        planned = plan.step(step).fault
+        if planned is None or fault.gone_ms is not None or fault.not_gone:
+            continue
+        if _in_aws(faults.get(planned.provider)):
+            found.append(Draft("fault.gone", {"step": step, "witness": ENDED_WITH_REHEARSAL}))
+        elif planned.gone is not None:
+            what = {"step": step, "witness": str(planned.gone), "resources": list(planned.resources), "values": []}
+            found.append(Draft("fault.not_gone", what))
+    return found
 
 
 def _unseen(state: State) -> bool:

@@ -1,34 +1,37 @@
-"""What fills the sockets of a run in one environment: faults, observers, the channel, the calls of runbooks."""
+"""What fills the sockets of a run in one environment: faults, observers, the channel, the calls of runbooks.
+
+All come from plug-ins, ours as those of others. One that does not fit, or cannot be made, is left out with a warning: a
+scenario that needs it gets the error in lint, before a run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gameday.aws import Aws
 from gameday.clock import Anchor, Clock, ScenarioClock
-from gameday.faults.fis import FisFault
+from gameday.errors import CouldNotStart, Problem, could_not_start
 from gameday.model.runbook import AwsCall
 from gameday.model.workspace import Environment
-from gameday.observers.aws_state import AwsStateObserver
-from gameday.observers.cloudwatch import CloudWatchObserver
-from gameday.observers.http_probe import HttpProbe
-from gameday.observers.logs import LogsObserver
-from gameday.observers.prometheus import PrometheusObserver
-from gameday.observers.slo import SloObserver
-from gameday.people.channels import TerminalChannel
-from gameday.protocols import Channel, Fault, Observer
+from gameday.people.channels import EveryChannel, TerminalChannel
+from gameday.plugins import Kind, Plugin, installed
+from gameday.protocols import Channel, Context, Fault, Observer
+
+Configured = Mapping[str, Mapping[str, Any]]
+"""Channels by the name that gameday.yaml gives them: ``via``, and the channel's own keys."""
 
 
 @dataclass(frozen=True)
 class Sockets:
-    """Everything a conductor reaches the world through."""
+    """Everything a conductor reaches the world through. ``left_out`` says which plug-ins are not, and why."""
 
     aws: Aws
     faults: Mapping[str, Fault]
     observers: Sequence[Observer]
     channel: Channel
+    left_out: Sequence[Problem] = ()
 
     def call(self, call: AwsCall) -> str:
         """Make the AWS call of a runbook's step; returns what to say of it. botocore's errors are passed on."""
@@ -38,21 +41,46 @@ class Sockets:
         return f"{call.aws}: {status}"
 
 
-def sockets(environment: Environment, endpoint: str | None, clock: Clock | None = None) -> Sockets:
+def sockets(
+    environment: Environment, endpoint: str | None, clock: Clock | None = None, channels: Configured | None = None
+) -> Sockets:
     """Filled for an environment; ``endpoint`` is the loopback AWS of a rehearsal, ``clock`` the run's (real time when
-    it is not given). Nothing is called yet."""
+    it is not given). Nothing is called yet. CouldNotStart when a channel that is configured is not there."""
     aws = Aws(environment, endpoint)
-    faults: dict[str, Fault] = {"fis": FisFault(aws)}
-    time = clock or ScenarioClock(Anchor.here())
-    return Sockets(aws, faults, _observers(aws, time, endpoint is not None), TerminalChannel())
+    context = Context(environment, endpoint, aws, clock or ScenarioClock(Anchor.here()))
+    faults, no_faults = _made("fault", context)
+    observers, no_observers = _made("observer", context)
+    left_out = [replace(problem, severity="warning") for problem in (*no_faults, *no_observers)]
+    return Sockets(aws, faults, list(observers.values()), _channel(context, channels or {}), left_out)
 
 
-def _observers(aws: Aws, clock: Clock, rehearsed: bool) -> list[Observer]:
-    return [
-        CloudWatchObserver(aws),
-        AwsStateObserver(aws),
-        PrometheusObserver(rehearsed, clock.speed),
-        HttpProbe(clock, rehearsed),
-        LogsObserver(aws, clock),
-        SloObserver(aws, rehearsed),
-    ]
+def _made(kind: Kind, context: Context) -> tuple[dict[str, Any], list[Problem]]:
+    """One of each plug-in of a kind, and what is wrong with the others."""
+    plugins, problems = installed().every(kind)
+    made = {}
+    for plugin in plugins:
+        try:
+            made[plugin.name] = plugin.make(context)
+        except CouldNotStart as error:
+            problems += error.problems
+    return made, problems
+
+
+def _channel(context: Context, configured: Configured) -> Channel:
+    others = {name: _configured(context, name, keys) for name, keys in configured.items()}
+    return EveryChannel(TerminalChannel(), others) if others else TerminalChannel()
+
+
+def _configured(context: Context, name: str, keys: Mapping[str, Any]) -> Channel:
+    plugin = installed().find("channel", str(keys.get("via")))
+    if plugin is None:
+        write = f"via: {' | '.join(installed().names('channel'))}"
+        raise could_not_start("UNKNOWN_CHANNEL", f"channel {name!r}: there is no channel {keys.get('via')!r}", write)
+    made: Channel = plugin.make(replace(context, settings=channel_settings(plugin, keys)))
+    return made
+
+
+def channel_settings(plugin: Plugin, keys: Mapping[str, Any]) -> Any:
+    """A channel's own keys as its model, or None when it has no model. Lint has checked them."""
+    own = {key: value for key, value in keys.items() if key != "via"}
+    return plugin.settings.model_validate(own) if plugin.settings else None

@@ -87,6 +87,7 @@ def preflight(plan: Plan, sockets: Sockets, run: str) -> list[Problem]:
     write = "an observer of another source, or install what reads this one"
     problems = [Problem("SOURCE_UNREADABLE", f"nothing here reads {s.source} (signal {s.id})", write) for s in unread]
     problems += [p for s in plan.signals for p in _foreseen(s, sockets.observers)]
+    problems += sockets.left_out
     for step in plan.steps:
         if step.fault is None:
             continue

@@ -77,4 +77,13 @@ def test_help_and_version_import_nothing_heavy() -> None:
     run = [sys.executable, "-c", code]
     modules = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
     assert "click" in modules
-    assert not {"boto3", "botocore", "pydantic", "yaml", "rich", "gameday.model"} & set(modules)
+    assert not {
+        "boto3",
+        "botocore",
+        "pydantic",
+        "yaml",
+        "rich",
+        "gameday.model",
+        "gameday.plugins",
+        "importlib.metadata",
+    } & set(modules)

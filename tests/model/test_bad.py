@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from gameday.errors import InvalidFiles, Problem
-from gameday.faults.check import check_fault
-from gameday.model.lint import lint
 from gameday.model.load import load_content
+from gameday.wiring.checking import check_content
 
 TESTS = Path(__file__).parents[1]
 BAD = sorted((TESTS / "bad").iterdir())
@@ -33,7 +32,7 @@ NO_CODES = {"INSUFFICIENT_DATA"}
 
 def problems_of(root: Path) -> list[Problem]:
     try:
-        return lint(load_content(root), check_fault)
+        return check_content(load_content(root))
     except InvalidFiles as error:
         return error.problems
 
