@@ -139,6 +139,14 @@ class Observer(Protocol):
         ...
 
 
+class Ledgers(Protocol):
+    """Optional: something that holds a canary ledger against what is there (D19)."""
+
+    def reconcile(self, ledger: str, since_ms: int) -> Mapping[str, Any]:
+        """The facts of ``ledger.reconciled`` for the canaries since then. Raises when it cannot be said: unknown."""
+        ...
+
+
 @dataclass(frozen=True)
 class Prompt:
     """Something put before a person."""

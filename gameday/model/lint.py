@@ -148,6 +148,15 @@ def _workload(review: Review, loaded: Loaded[Workload]) -> None:
     review.known("piece", workload.load.source, workload.pieces, file, ("load", "from"))
     for name in workload.load.canaries:
         review.known("piece", name, workload.pieces, file, ("load", "canaries", name))
+    for name in workload.load.ledgers:
+        held = workload.pieces.get(name)
+        if (
+            review.known("piece", name, workload.pieces, file, ("load", "ledgers", name))
+            and held
+            and held.type != "table"
+        ):
+            what = f"{name!r} is of type {held.type}, which keeps no ledger"
+            review.error("LEDGER_NOT_TABLE", what, "a piece of type table", file, ("load", "ledgers", name))
     for name, piece in workload.pieces.items():
         for ident, at in _piece_names(piece):
             review.known("piece", ident, workload.pieces, file, ("pieces", name, *at))
@@ -158,6 +167,7 @@ def _workload(review: Review, loaded: Loaded[Workload]) -> None:
 def _piece_names(piece: Piece) -> list[tuple[str, Path_]]:
     names: list[tuple[str, Path_]] = [(ident, ("calls", i)) for i, ident in enumerate(piece.calls)]
     names += [(ident, ("routes", route)) for route, ident in piece.routes.items()]
+    names += [(piece.replica, ("replica",))] if piece.replica else []
     return names + ([(piece.consumer, ("consumer",))] if piece.consumer else [])
 
 

@@ -11,8 +11,7 @@ from gameday.model.calendar import Calendar, ServiceHours
 from gameday.model.measure import TIME_METRICS, Measure, Metric, pair
 from gameday.model.types import Duration, Id, Strict, Text, parse_duration, write_duration
 
-__all__ = ["TIME_METRICS", "Measure", "Metric", "Peak", "ServiceHours", "Thresholds", "Tolerance"]
-NEEDS_STATES = frozenset({"duration", "deadline"})
+_STATED = frozenset({"duration", "deadline"})
 
 
 class Thresholds(Strict):
@@ -88,7 +87,7 @@ class Tolerance(Strict):
     def _whole(self) -> Tolerance:
         if self.mode == "cumulative" and self.period is None:
             raise ValueError("mode cumulative needs a period; write for example period: 24h")
-        if self.metric in NEEDS_STATES and self.counts_as_disrupted is None:
+        if self.metric in _STATED and self.counts_as_disrupted is None:
             raise ValueError(
                 "counts_as_disrupted has no default; write [down] or [down, degraded] (a degraded service may harm too)"
             )

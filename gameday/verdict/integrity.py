@@ -6,7 +6,7 @@ the lower one. A number that the ledger skips was perhaps acknowledged: nobody k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -63,11 +63,13 @@ def loss_rate_at_most(sampled: int) -> float | None:
 
 
 def reconcile(writes: Iterable[Write], interval_ms: Ms | None = None) -> Reconciled:
-    """What was lost. ``interval_ms`` is how far apart canaries are; without it, the largest step between two that
-    follow one another."""
-    owed = sorted((w for w in writes if w.acked_ms is not None), key=lambda w: w.sequence)
+    """What was lost. A write that is in the ledger and was never acknowledged is not owed. ``interval_ms`` is how far
+    apart canaries are; without it, the largest step between two that follow one another."""
+    told = sorted(writes, key=lambda w: w.sequence)
+    owed = [w for w in told if w.acked_ms is not None]
+    refused = {w.sequence for w in told if w.acked_ms is None}
     step = interval_ms if interval_ms is not None else _step(owed)
-    whole = _filled(owed)
+    whole = _filled(owed, refused)
     sure = [w for w in whole if w.good is False]
     may = [w for w in whole if w.good is not True]
     gone = sum(1 for w in sure if w.present is False), sum(1 for w in whole if not w.present)
@@ -96,11 +98,11 @@ def _at(write: Write) -> Ms:
     return write.acked_ms
 
 
-def _filled(owed: Sequence[Write]) -> list[Write]:
+def _filled(owed: Sequence[Write], refused: Set[int]) -> list[Write]:
     """With the skipped numbers, of which nothing is known; a skipped one may have been acknowledged up to the next."""
     found = list(owed[:1])
     for before, after in pairwise(owed):
-        missing = range(before.sequence + 1, after.sequence)
+        missing = (n for n in range(before.sequence + 1, after.sequence) if n not in refused)
         found += [Write(number, _at(after), None, None) for number in missing]
         found.append(after)
     return found

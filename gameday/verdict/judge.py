@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gameday.model.calendar import ServiceHours
-from gameday.model.tolerance import TIME_METRICS, Tolerance
+from gameday.model.measure import TIME_METRICS
+from gameday.model.tolerance import Tolerance
 from gameday.verdict.backlog import until_cleared
 from gameday.verdict.bounds import Interval, Method, measure
 from gameday.verdict.codes import Verdict, decide, ordered
