@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -26,7 +27,7 @@ from gameday.rehearsal.workload.watcher import Watcher
 CALIBRATE_S = 1.5
 USUAL_MOST = 30.0
 SHORTEST_VIEW_S, LONGEST_VIEW_S = 0.5, 2.0
-READ_BACK_S = 4.0
+READ_BACK_S, CATCH_UP_S = 3.0, 1.0
 SLACK_S = 0.1  # what a request may take beyond its time-out on a busy machine
 Wire = dict[str, Any]
 
@@ -114,9 +115,12 @@ class WorkloadRunner:
         if every is None:
             return {"rows": None, "interval_ms": None}
         told = self.places[LOAD].ask(f"{PATH}?piece={piece}&since={since_ms}", seconds=READ_BACK_S)["rows"]
-        holder = self.workload.pieces[piece].replica or piece
-        found = self.places[holder].ask(PATH, seconds=READ_BACK_S)["rows"]
-        return {"rows": matched(told, found), "interval_ms": every}
+        holder, until = self.places[self.workload.pieces[piece].replica or piece], time.monotonic() + CATCH_UP_S
+        while True:  # what is on its way to the replica is not lost yet
+            rows = matched(told, holder.ask(PATH, seconds=READ_BACK_S)["rows"])
+            if time.monotonic() >= until or all(present for _, _, present, _ in rows):
+                return {"rows": rows, "interval_ms": every}
+            time.sleep(CATCH_UP_S / 10)
 
     def healthy(self) -> dict[str, bool]:
         """Which processes are there and answer, with no fault left on them."""
