@@ -21,20 +21,18 @@ from gameday.errors import CouldNotStart
 from gameday.model.service import Service
 from gameday.model.workload import Workload
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
-from gameday.observers.canaries import CanaryLedgers
 from gameday.rehearsal import client
 from gameday.rehearsal.processes import alive
 from gameday.rehearsal.workload.weights import value_of
 
 P = 5_000
 WORKLOAD = """{"kind": "workload", "service": "shop", "publish": "5s", "namespace": "Shop", "api": "orders",
- "load": {"from": "edge", "per_minute": 240, "canaries": {"orders": 24}, "ledgers": {"stock": "1s", "mail-log": "1s"}},
+ "load": {"from": "edge", "per_minute": 240, "canaries": {"orders": 24}},
  "pieces": {"edge": {"type": "edge", "record": "api.shop.example", "routes": {"main": "orders", "standby": "batch"}},
             "orders": {"type": "function", "calls": ["stock"], "latency": "20ms"},
             "batch": {"type": "instance", "calls": ["mail"]},
             "mail": {"type": "queue", "consumer": "stock"},
-            "stock": {"type": "table"},
-            "mail-log": {"type": "table", "replica": "mail-log-copy"}, "mail-log-copy": {"type": "table"}},
+            "stock": {"type": "table"}},
  "alarms": [{"name": "orders-fail", "settings": {"Namespace": "Shop", "MetricName": "Failures", "Period": 10,
    "Dimensions": [{"Name": "Api", "Value": "orders"}], "Statistic": "Sum", "EvaluationPeriods": 1, "Threshold": 1,
    "ComparisonOperator": "GreaterThanOrEqualToThreshold"}}]}"""
@@ -308,18 +306,3 @@ def test_with_several_workloads_it_asks_which(tmp_path: Path) -> None:
     assert code == 5 and "REHEARSAL_WHICH" in err and "bank, shop" in err
     code, _, err = gameday(tmp_path, "up", "--service", "post")
     assert code == 5 and "post has no workload here" in err
-
-
-def test_a_canary_ledger_is_acknowledged_and_read_back_and_what_a_dead_table_forgot_is_lost(shop: Shop) -> None:
-    ledgers = CanaryLedgers(shop.rehearsal.ask)
-    since = shop.clock.now()
-    shop.clock.sleep(20_000)
-    whole = ledgers.reconcile("stock", since)
-    assert whole["acked"] == whole["present"] >= 10 and not whole["missing"] and whole["interval_ms"] >= 1_000
-    copied = ledgers.reconcile("mail-log", since)
-    assert copied["acked"] == copied["present"] >= 10  # read back from the replica
-    os.kill(shop.rehearsal.status()["pieces"]["mail-log-copy"]["pid"], signal.SIGKILL)
-    with pytest.raises(OSError):
-        ledgers.reconcile("mail-log", since)
-    with pytest.raises(LookupError):
-        ledgers.reconcile("orders", since)
