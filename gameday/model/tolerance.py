@@ -124,5 +124,10 @@ class Tolerance(Strict):
         return pair(self.metric, self.measure)
 
     def limit_text(self) -> str:
-        """The limit as a person writes it."""
+        """The limit as a person says it."""
+        if isinstance(self.calendar, ServiceHours) and self.calendar.deadline:
+            late = f" and {write_duration(int(self.limit))}" if self.limit else ""
+            return f"{self.calendar.deadline} {self.calendar.tz}{late}"
+        if self.metric == "value" and self.measure.currency:
+            return f"{self.limit:g} minor units of {self.measure.currency}"
         return write_duration(int(self.limit)) if self.metric in TIME_METRICS else f"{self.limit:g}"

@@ -41,6 +41,7 @@ from gameday.reports.words import (
     outward,
     reasons,
     used,
+    worded,
 )
 
 TEMPLATE = Path("templates") / "report.md.j2"
@@ -169,7 +170,7 @@ def _tolerance(plan: Plan, judged: dict[str, Any]) -> dict[str, Any]:
         "change": _change(judged),
         "measured": span(*interval(judged)) if known else "not measured",
         "beside": beside(judged) if known else [],
-        "limit": measured(judged, "limit"),
+        "limit": worded(judged, "limit"),
         "comparator": "at most" if tolerance.comparator == "<=" else "less than",
         "margin": "none" if judged["verdict"] != "within" else measured(judged, "margin"),
         "used": used(judged) if known else "unknown",

@@ -150,17 +150,23 @@ def money(minor: float, currency: str) -> str:
 
 
 def lateness(judged: dict[str, Any], key: str) -> str:
-    """``4:00 late``, or ``8:00 to spare``."""
+    """``4:00 late``, ``8:00 to spare``, or ``on time``."""
     seconds = judged.get(f"{key}_s")
     if seconds is None:
         return "unbounded"
+    if not seconds:
+        return "on time"
     return f"{clock(abs(seconds))} {'late' if seconds > 0 else 'to spare'}"
 
 
 def interval(judged: dict[str, Any]) -> tuple[str, str]:
     """Both bounds, in the words of the metric."""
-    tell = lateness if judged["metric"] == "deadline" else measured
-    return tell(judged, "m_lo"), tell(judged, "m_hi")
+    return worded(judged, "m_lo"), worded(judged, "m_hi")
+
+
+def worded(judged: dict[str, Any], key: str) -> str:
+    """One of m_lo, m_hi, limit in the words of the metric."""
+    return (lateness if judged["metric"] == "deadline" else measured)(judged, key)
 
 
 def beside(judged: dict[str, Any]) -> list[str]:

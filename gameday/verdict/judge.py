@@ -179,4 +179,5 @@ def _number(value: float | None, scale: int) -> float | int | None:
 
 
 def _share(value: float | None, limit: float) -> float | None:
-    return None if value is None or not limit else round(value / limit, 4)
+    """None for a limit of nothing; time that was left before a deadline uses none of it."""
+    return None if value is None or not limit else round(max(0.0, value) / limit, 4)
