@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from gameday.journal.events import Draft
 from gameday.model.calendar import ServiceHours
 from gameday.model.service import Technology
 from gameday.model.tolerance import Tolerance
+from gameday.reports.signals import export_signals
 from gameday.reports.words import beside, interval, measured, money
 from gameday.verdict.customers import estimate
 from gameday.verdict.hours import deadline_after, open_spans
@@ -275,7 +277,8 @@ def values(signal: str, cells: dict[int, float], minutes: int) -> tuple[int, Dra
     return (minutes - 10, Draft("signals.sampled", {"values": {signal: points}}))
 
 
-def test_customers_and_a_probe_are_judged_in_a_run_beside_the_outage() -> None:
+def test_customers_and_a_probe_are_judged_in_a_run_beside_the_outage(tmp_path: Path) -> None:
+    """And the files that the run leaves are judged alike."""
     signal = {"source": "cloudwatch.metric", "query": {}, "period_ms": MINUTE, "settles_ms": 0}
     shape = "U" * 10 + "D" * 22 + "U" * 50
     counts = {"attempts": "attempts", "failures": "failures"}
@@ -293,6 +296,13 @@ def test_customers_and_a_probe_are_judged_in_a_run_beside_the_outage() -> None:
     assert (people["m_lo"], people["m_hi"], people["verdict"]) == (90, 90, "within")
     assert (door["m_lo_s"], door["m_hi_s"], door["verdict"]) == (1260, 1380, "within")
     assert door["evidence"][0].startswith("signal:ok@")
+    export_signals(tmp_path, made, story)
+    for judged, limit in zip((outage, people, door), made.tolerances, strict=True):
+        raw = (tmp_path / "signals" / f"{limit.id}.csv").read_bytes()
+        alike = judge_series(raw, "x.csv", limit)
+        assert {k: v for k, v in alike.items() if k.startswith("m_")} == {
+            k: v for k, v in judged.items() if k.startswith("m_")
+        }
 
 
 def test_recovery_objectives_are_measured_and_change_no_outcome() -> None:
