@@ -108,6 +108,7 @@ class Plan(Strict):
     steps: tuple[PlannedStep, ...]
     signals: tuple[Signal, ...]
     tolerances: tuple[Tolerance, ...]
+    objectives: tuple[Tolerance, ...] = ()  # RTO and RPO of resources: measured alike, no part of the verdict
     guards: tuple[Guard, ...]
     runbooks: tuple[Runbook, ...]
     scripts: dict[str, PersonScript]

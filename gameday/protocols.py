@@ -199,6 +199,14 @@ class Foresees(Protocol):
     def check(self, signal: Signal) -> Sequence[Problem]: ...
 
 
+class Ledgers(Protocol):
+    """Optional: something that holds a canary ledger against what is there (D19)."""
+
+    def reconcile(self, ledger: str, since_ms: int) -> Mapping[str, Any]:
+        """The facts of ``ledger.reconciled`` for the canaries since then. Raises when it cannot be said: unknown."""
+        ...
+
+
 @dataclass(frozen=True)
 class Prompt:
     """Something put before a person."""

@@ -19,8 +19,20 @@ from gameday.errors import EXIT_CODES
 def judge(what: Path, tolerance: Path | None, as_json: bool) -> None:
     """Judge RUN (an id, or a folder) again from its plan and journal; writes verdict.json, report.md, signals/*.csv.
 
-    Or judge SERIES, a CSV of start,attempts,failures, against one impact tolerance. A row that is absent or has an
-    empty cell is unknown, never good. Exit code: 0 within, 1 breached, 3 inconclusive or not tested, 4 stopped,
+    Or judge SERIES, a CSV, against one impact tolerance. A row that is absent or has an empty cell is unknown, never
+    good. Its columns, by the metric of the tolerance:
+
+    \b
+    duration, deadline    start,attempts,failures or start,ok (a probe: 1 or 0);
+                          with end: backlog_cleared also backlog
+    failed_transactions   start,attempts,failures
+    value                 start,attempted_value,failed_value (minor units)
+    customers             start,failing, or start,attempts,failures,failing;
+                          then a column for each segment
+    data_loss_time,       sequence,acked_at,present,sha_ok and, where known,
+    data_integrity        copies: one row for each acknowledged canary
+
+    Exit code: 0 within, 1 breached, 3 inconclusive or not tested, 4 stopped,
     6 unsafe, 5 when a file is not valid.
     """
     if tolerance is not None:
@@ -53,25 +65,43 @@ def _judge_run(folder: Path, as_json: bool) -> None:
 
 
 def run_words(found: dict[str, Any], plan: Any) -> str:
-    limits = {t.id: t for t in plan.tolerances}
+    limits = {t.id: t for t in (*plan.tolerances, *plan.objectives)}
     head = f"{found['outcome'].upper()}  {found['run']} in {found['environment']}, speed {found['speed']:g}"
-    return "\n\n".join([head, *(_words(judged, limits[judged["id"]]) for judged in found["tolerances"])])
+    judged = [*found["tolerances"], *found["objectives"]]
+    return "\n\n".join([head, *(_words(j, limits[j["id"]]) for j in judged)])
 
 
 def _words(found: dict[str, Any], tolerance: Any) -> str:
+    from gameday.reports.words import beside
     from gameday.verdict.codes import CODES
 
-    timed, change = "m_lo_s" in found, found.get("to_conclude")
-    lo, hi = (found["m_lo_s" if timed else "m_lo"], found["m_hi_s" if timed else "m_hi"])
-    unit = " s" if timed else ""
-    most = "without an upper bound" if hi is None else f"to {hi}{unit}"
+    change = found.get("to_conclude")
+    lo, most = _interval(found)
+    of = "writes" if "ledger" in found else "buckets"
     lines = [
         f"{found['verdict'].upper()}  {found['id']} ({found['authority']})",
-        f"measured  {lo}{unit} {most}; limit {tolerance.comparator} {tolerance.limit_text()}; {_used(found['used'])}",
-        f"coverage  {found['coverage']:.1%} of the buckets are known",
+        f"measured  {lo} {most}; limit {tolerance.comparator} {_limit(found, tolerance)}; {_used(found['used'])}",
+        *(f"beside    {told}" for told in beside(found)),
+        f"coverage  {found['coverage']:.1%} of the {of} are known",
     ]
     lines += [" ".join([f"because   {c}: {CODES[c]}.", found.get("details", {}).get(c, "")]) for c in found["codes"]]
     return "\n".join(line.rstrip() for line in [*lines, *([f"change    {change}"] if change else [])])
+
+
+def _interval(found: dict[str, Any]) -> tuple[str, str]:
+    """Times in seconds, amounts and deadlines in the report's own words."""
+    from gameday.reports.words import interval
+
+    lo, hi = interval(found)
+    if "m_lo_s" in found and found["metric"] != "deadline":
+        lo, hi = f"{found['m_lo_s']} s", "unbounded" if found["m_hi_s"] is None else f"{found['m_hi_s']} s"
+    return lo, "without an upper bound" if hi == "unbounded" else f"to {hi}"
+
+
+def _limit(found: dict[str, Any], tolerance: Any) -> str:
+    from gameday.reports.words import money
+
+    return money(tolerance.limit, found["currency"]) if "currency" in found else str(tolerance.limit_text())
 
 
 def _used(used: list[float | None]) -> str:

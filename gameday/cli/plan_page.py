@@ -75,7 +75,7 @@ def _environment(plan: Plan) -> Text:
 
 def _tolerance(tolerance: Tolerance) -> Text:
     text = Text(f"{tolerance.id}  ").append(f"{tolerance.comparator} {tolerance.limit_text()}", style="bold")
-    measured = tolerance.measure.attempts and tolerance.measure.failures
+    measured = tolerance.measure.ledger or None not in tolerance.pair
     text.append(f" {tolerance.metric.replace('_', ' ')} ({tolerance.authority})")
     return text.append("" if measured else "; not measured, so inconclusive")
 

@@ -53,6 +53,13 @@ class CallStep:
 
 
 @dataclass(frozen=True)
+class ReconcileLedger:
+    """Hold this canary ledger against what is there."""
+
+    ledger: str
+
+
+@dataclass(frozen=True)
 class End:
     """End the run."""
 
@@ -60,7 +67,7 @@ class End:
     why: str = ""
 
 
-Effect = StartFault | PollFault | StopFault | Deliver | CallStep
+Effect = StartFault | PollFault | StopFault | Deliver | CallStep | ReconcileLedger
 Action = Record | Effect | End
 
 

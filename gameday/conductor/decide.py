@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gameday.clock import Ms
-from gameday.conductor.actions import Action, End, record
+from gameday.conductor.actions import Action, End, ReconcileLedger, record
 from gameday.conductor.faulting import fault_actions, longest_gone, settled
 from gameday.conductor.guards import guard_actions
 from gameday.conductor.steady import largest_period, settling, unsteady
 from gameday.conductor.steps import step_actions, withdraw
 from gameday.journal.state import State
+from gameday.model.measure import LEDGER_METRICS
 from gameday.plan import Plan
 
 PATIENCE = 2  # how many times longer than planned a baseline may take until it is clean
@@ -26,7 +27,16 @@ def decide(plan: Plan, state: State, now: Ms) -> list[Action]:
     """All that is to be done now. Records come first; effects are for when there is nothing more to record."""
     if state.ended_status is not None:
         return []
-    return list(_actions(plan, state, now))
+    actions = list(_actions(plan, state, now))
+    unread = unreconciled(plan, state) if any(isinstance(a, End) for a in actions) else []
+    return [*(a for a in actions if not isinstance(a, End)), *unread] if unread else actions
+
+
+def unreconciled(plan: Plan, state: State) -> list[Action]:
+    """The canary ledgers that a tolerance needs and nobody has read back yet: before the end, when all is undone."""
+    named = [t.measure.ledger for t in (*plan.tolerances, *plan.objectives) if t.metric in LEDGER_METRICS]
+    wanted = dict.fromkeys(name for name in named if name) if state.faults else {}
+    return [ReconcileLedger(name) for name in wanted if name not in state.ledgers]
 
 
 def _actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:

@@ -10,6 +10,7 @@ from gameday.clock import Ms
 from gameday.conductor.actions import Record, record
 from gameday.conductor.sight import ALARM, buckets, readings
 from gameday.journal.state import State
+from gameday.model.measure import GUARDED
 from gameday.model.scenario import AlarmGuard, Guard, SignalGuard, ToleranceGuard
 from gameday.plan import Plan, Signal
 from gameday.verdict.progress import upper_so_far
@@ -47,7 +48,7 @@ def guard_actions(plan: Plan, state: State, now: Ms) -> Iterator[Record]:
 def _signals(plan: Plan, guard: Guard) -> list[Signal]:
     if isinstance(guard, ToleranceGuard):
         tolerance = next(t for t in plan.tolerances if t.id == guard.tolerance)
-        names = {tolerance.measure.attempts, tolerance.measure.failures}
+        names = set(tolerance.pair)
         return [s for s in plan.signals if s.id in names]
     return [plan.alarm_signal(guard.alarm) if isinstance(guard, AlarmGuard) else plan.signal(guard.signal)]
 
@@ -89,9 +90,9 @@ def used_share(plan: Plan, state: State, tolerance_id: str, now: Ms) -> float | 
     """The share of a tolerance that may be used up by now; None when nothing can be said."""
     tolerance = next(t for t in plan.tolerances if t.id == tolerance_id)
     names = {s.id for s in plan.signals}
-    if not {tolerance.measure.attempts, tolerance.measure.failures} <= names or state.t_go is None:
+    if tolerance.metric not in GUARDED or not set(tolerance.pair) <= names or state.t_go is None:
         return None
-    dt = plan.signal(str(tolerance.measure.attempts)).period_ms
+    dt = plan.signal(str(tolerance.pair[0])).period_ms
     seen = buckets(plan, state, tolerance, state.t_go - plan.baseline_ms, now)
     baseline = sum(1 for b in seen if b.start_ms + dt <= state.t_go)
     upper = upper_so_far(tolerance, seen, dt, baseline)

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from gameday.conductor.actions import CallStep, Deliver, Effect, PollFault, StartFault, StopFault
+from gameday.clock import Ms
+from gameday.conductor.actions import CallStep, Deliver, Effect, PollFault, ReconcileLedger, StartFault, StopFault
 from gameday.conductor.ledger import Ledger
 from gameday.journal.events import Draft
 from gameday.journal.state import State
 from gameday.model.runbook import AwsCall
 from gameday.plan import Plan, PlannedFault
-from gameday.protocols import Channel, Fault, Note, Order, Prompt, ProviderStatus, Trace
+from gameday.protocols import Channel, Fault, Ledgers, Note, Order, Prompt, ProviderStatus, Trace
+from gameday.verdict.integrity import reconciled
 
 MakeCall = Callable[[AwsCall], str]
 
@@ -48,6 +50,7 @@ class Performer:
     faults: Mapping[str, Fault]
     channel: Channel
     call: MakeCall
+    ledgers: Ledgers | None = None
     stopping: set[str] = field(default_factory=set)
     starting: set[str] = field(default_factory=set)
     noted: dict[str, Trace] = field(default_factory=dict)  # by step, what a start has said of itself so far
@@ -66,6 +69,8 @@ class Performer:
                 return f"poll:{step}"
             case StopFault(step):
                 return f"stop:{step}"
+            case ReconcileLedger(ledger):
+                return f"ledger:{ledger}"
 
     def work(self, action: Effect, state: State) -> Callable[[], list[Draft]]:
         """What to run in a thread; it returns the events that tell what came of it."""
@@ -85,6 +90,9 @@ class Performer:
                     self.stopping.add(step)
                 known, over = self._trace(step, state), state.faults[step].ended_ms is not None
                 return lambda: self._stop(step, known, over)
+            case ReconcileLedger(ledger):
+                since = state.phase_ms.get("baseline", state.t_go or 0)
+                return lambda: self._reconcile(ledger, since)
 
     def _fault(self, step: str) -> tuple[PlannedFault, Fault]:
         planned = self.plan.step(step).fault
@@ -164,6 +172,17 @@ class Performer:
                 "via": self.channel.name, "expects": prompt.expects, "number": prompt.number,
                 "receipt": receipt}  # fmt: skip
         return [Draft("prompt.delivered", what)]
+
+    def _reconcile(self, ledger: str, since: Ms) -> list[Draft]:
+        """Once: what could not be read back is unknown, and a run must not wait for it for ever."""
+        try:
+            if self.ledgers is None:
+                raise LookupError("a canary ledger is kept in a rehearsal only; judge a file of your own")
+            found = {**self.ledgers.reconcile(ledger, since), "ledger": ledger}
+            reconciled(found)  # it must hold what the verdict needs
+        except Exception as error:  # noqa: BLE001  # whatever a plug-in raises, the run ends
+            return [Draft("ledger.unread", {"ledger": ledger, "error": f"{type(error).__name__}: {error}"[:500]})]
+        return [Draft("ledger.reconciled", found)]
 
     def _call(self, step: str, number: int) -> list[Draft]:
         """Made at least once: a conductor that dies between the call and its record leaves it to be made again, so a

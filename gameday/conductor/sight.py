@@ -14,6 +14,7 @@ from gameday.journal.state import State
 from gameday.model.scenario import Condition
 from gameday.model.tolerance import Tolerance
 from gameday.plan import Plan, Signal
+from gameday.verdict.judge import bucket
 from gameday.verdict.states import Bucket
 
 ALARM = "cloudwatch.alarm"
@@ -84,22 +85,24 @@ def patience(signal: Signal) -> Ms:
 def measured(plan: Plan) -> list[Tolerance]:
     """The tolerances that have both signals in this plan."""
     names = {s.id for s in plan.signals}
-    return [t for t in plan.tolerances if {t.measure.attempts, t.measure.failures} <= names]
+    return [t for t in plan.tolerances if set(t.pair) <= names]
 
 
 def buckets(plan: Plan, state: State, tolerance: Tolerance, start: Ms, now: Ms) -> list[Bucket]:
     """The settled buckets of a tolerance from ``start`` on, as far as its source has been asked, without holes: what
     is not there is unknown. What has not been asked for yet is not unknown, it is to come."""
-    attempts, failures = (plan.signal(str(n)) for n in (tolerance.measure.attempts, tolerance.measure.failures))
+    attempts, failures = (plan.signal(str(n)) for n in tolerance.pair)
     dt, settles = attempts.period_ms, max(attempts.settles_ms, failures.settles_ms)
     a, f = state.signals.get(attempts.id, {}), state.signals.get(failures.id, {})
     phase = min(a, default=0) % dt
     first = -(-(start - phase) // dt) * dt + phase
     asked = min(now, *(state.read_to.get(s.id, 0) for s in (attempts, failures)))
-    return list(_cut(state, a, f, range(first, asked - settles - dt + 1, dt)))
+    return list(_cut(state, tolerance, a, f, range(first, asked - settles - dt + 1, dt)))
 
 
-def _cut(state: State, a: dict[Ms, float | None], f: dict[Ms, float | None], grid: range) -> Iterator[Bucket]:
+def _cut(
+    state: State, tolerance: Tolerance, a: dict[Ms, float | None], f: dict[Ms, float | None], grid: range
+) -> Iterator[Bucket]:
     for t in grid:
         known = not disturbed(state, t, t + grid.step)
-        yield Bucket(t, a.get(t) if known else None, f.get(t) if known else None)
+        yield bucket(tolerance, t, a.get(t) if known else None, f.get(t) if known else None)

@@ -98,6 +98,7 @@ class State:
     lag_ms: Ms = 0
     clock_steps: list[Ms] = field(default_factory=list)
     guards_fired: list[str] = field(default_factory=list)
+    ledgers: set[str] = field(default_factory=set)  # looked at, whatever came of it
     skips: set[str] = field(default_factory=set)
     notes: list[tuple[Ms, str, str]] = field(default_factory=list)
     commands: set[str] = field(default_factory=set)
@@ -382,6 +383,11 @@ def _note(state: State, event: Event) -> None:
 @_on("undo.failed")
 def _undo_failed(state: State, event: Event) -> None:
     state.undo_failed[event.what["step"]] = dict(event.what)
+
+
+@_on("ledger.reconciled", "ledger.unread")
+def _ledger(state: State, event: Event) -> None:
+    state.ledgers.add(event.what["ledger"])
 
 
 @_on("run.ended")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gameday.errors import Place, Problem
-from gameday.model.content import Content, Loaded
+from gameday.model.content import Content, Loaded, SourceFile
 from gameday.model.lint_scenario import CheckFault, review_scenario
+from gameday.model.measure import LEDGER_METRICS, Measure, pair
 from gameday.model.review import Review
 from gameday.model.runbook import Runbook
 from gameday.model.service import Resources, Service
@@ -16,6 +17,19 @@ from gameday.model.tolerance import Tolerance
 from gameday.model.workload import Piece, Workload
 from gameday.model.yaml import Path_
 
+_COUNTS = "measure: {attempts: OBSERVER, failures: OBSERVER, basis: census}"
+_LEDGER = "measure: {ledger: RESOURCE}, a table that keeps a canary ledger"
+_LACKS = {
+    "duration": "no attempts or no failures", "deadline": "no attempts or no failures",
+    "failed_transactions": "no attempts or no failures", "customers": "no customers", "value": "no value",
+    "data_loss_time": "no ledger", "data_integrity": "no ledger",
+}  # fmt: skip
+_WRITE = {
+    "duration": _COUNTS, "deadline": _COUNTS, "failed_transactions": _COUNTS,
+    "customers": "measure: {customers: OBSERVER}",
+    "value": "measure: {attempted_value: OBSERVER, failed_value: OBSERVER, currency: GBP}",
+    "data_loss_time": _LEDGER, "data_integrity": _LEDGER,
+}  # fmt: skip
 _LISTS = ("people", "processes", "technology", "facilities", "information", "third_parties")
 
 
@@ -50,6 +64,11 @@ def _service(review: Review, loaded: Loaded[Service]) -> None:
     ids = {ident for ident, _ in places}
     _people(review, loaded)
     for i, technology in enumerate(service.resources.technology):
+        at = ("resources", "technology", i)
+        _same_period(review, _measure(review, technology.measure, file, (*at, "measure")), file, (*at, "measure"))
+        if technology.rto is not None and None in pair("duration", technology.measure):
+            what = f"the rto of {technology.id!r} has no attempts or no failures, so it will not be tested"
+            review.warn("UNMEASURED_TOLERANCE", what, _COUNTS, file, (*at, "rto"))
         for j, need in enumerate(technology.needs):
             review.known("resource", need, ids, file, ("resources", "technology", i, "needs", j))
     suppliers: Any = (*service.resources.technology, *service.resources.third_parties)
@@ -84,19 +103,37 @@ def _people(review: Review, loaded: Loaded[Service]) -> None:
 
 def _tolerance(review: Review, tolerance: Tolerance, loaded: Loaded[Service], at: Path_) -> None:
     measure, file = tolerance.measure, loaded.file
-    names = [n for n in ("attempts", "failures", "backlog") if getattr(measure, n)]
-    found = [n for n in names if review.signal(getattr(measure, n), file, (*at, "measure", n))]
+    found = _measure(review, measure, file, (*at, "measure"))
     if tolerance.end == "backlog_cleared" and not measure.backlog:
         what = "the end backlog_cleared is not measured"
         review.error("UNMEASURED_END", what, "measure: {..., backlog: OBSERVER}", file, (*at, "end"))
-    if not measure.failures or not measure.attempts:
-        what = f"tolerance {tolerance.id!r} has no attempts or no failures, so it will not be tested"
-        write = "measure: {attempts: OBSERVER, failures: OBSERVER, basis: census}"
-        review.warn("UNMEASURED_TOLERANCE", what, write, file, (*at, "measure"))
-    periods = {n: review.content.observers[getattr(measure, n)].model.period for n in found if n != "backlog"}
-    if len(set(periods.values())) > 1:
-        what = "attempts and failures have different periods"
-        review.error("PERIODS_DIFFER", what, "observers with one period", file, (*at, "measure", "failures"))
+    if tolerance.metric in LEDGER_METRICS:
+        ids = {t.id for t in loaded.model.resources.technology}
+        if measure.ledger:
+            review.known("resource", measure.ledger, ids, file, (*at, "measure", "ledger"))
+        missing = not measure.ledger
+    else:
+        missing = None in tolerance.pair
+    if missing:
+        what = f"tolerance {tolerance.id!r} has {_LACKS[tolerance.metric]}, so it will not be tested"
+        review.warn("UNMEASURED_TOLERANCE", what, _WRITE[tolerance.metric], file, (*at, "measure"))
+    _same_period(review, found, file, (*at, "measure"))
+
+
+def _measure(review: Review, measure: Measure, file: SourceFile, at: Path_) -> dict[tuple[str, ...], str]:
+    """The observers of a measure that exist, by the key that names them."""
+    return {key: name for key, name in measure.observers() if review.signal(name, file, (*at, *key))}
+
+
+def _same_period(review: Review, found: dict[tuple[str, ...], str], file: SourceFile, at: Path_) -> None:
+    """Of everything that is laid side by side; a backlog may be read at another."""
+    periods = {key: review.content.observers[name].model.period for key, name in found.items() if key != ("backlog",)}
+    first = next(iter(periods.values()), 0)
+    for key, period in periods.items():
+        if period != first:
+            what = f"{' and '.join('.'.join(k) for k in (next(iter(periods)), key))} have different periods"
+            review.error("PERIODS_DIFFER", what, "observers with one period", file, (*at, *key))
+            return
 
 
 def _runbook(review: Review, loaded: Loaded[Runbook]) -> None:
@@ -111,6 +148,15 @@ def _workload(review: Review, loaded: Loaded[Workload]) -> None:
     review.known("piece", workload.load.source, workload.pieces, file, ("load", "from"))
     for name in workload.load.canaries:
         review.known("piece", name, workload.pieces, file, ("load", "canaries", name))
+    for name in workload.load.ledgers:
+        held = workload.pieces.get(name)
+        if (
+            review.known("piece", name, workload.pieces, file, ("load", "ledgers", name))
+            and held
+            and held.type != "table"
+        ):
+            what = f"{name!r} is of type {held.type}, which keeps no ledger"
+            review.error("LEDGER_NOT_TABLE", what, "a piece of type table", file, ("load", "ledgers", name))
     for name, piece in workload.pieces.items():
         for ident, at in _piece_names(piece):
             review.known("piece", ident, workload.pieces, file, ("pieces", name, *at))
@@ -121,6 +167,7 @@ def _workload(review: Review, loaded: Loaded[Workload]) -> None:
 def _piece_names(piece: Piece) -> list[tuple[str, Path_]]:
     names: list[tuple[str, Path_]] = [(ident, ("calls", i)) for i, ident in enumerate(piece.calls)]
     names += [(ident, ("routes", route)) for route, ident in piece.routes.items()]
+    names += [(piece.replica, ("replica",))] if piece.replica else []
     return names + ([(piece.consumer, ("consumer",))] if piece.consumer else [])
 
 

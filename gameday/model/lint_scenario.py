@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gameday.errors import Place, Problem
 from gameday.model.content import Loaded, SourceFile
+from gameday.model.measure import GUARDED
 from gameday.model.review import Review
 from gameday.model.scenario import (
     AlarmExpectation,
@@ -215,6 +216,10 @@ def _tolerance_guard(case: _Case, guard: ToleranceGuard, at: Path_) -> None:
     if case.service:
         names = {t.id for t in case.service.tolerances}
         case.review.known("tolerance", guard.tolerance, names, case.file, (*at, "tolerance"))
+        found = next((t for t in case.service.tolerances if t.id == guard.tolerance), None)
+        if found and found.metric not in GUARDED:
+            what = f"nobody knows while the day goes on how much of a {found.metric} is used up"
+            case.error("GUARD_UNMEASURED", what, "a guard on a signal, or on a duration", (*at, "tolerance"))
     if guard.at == 0:
         case.error("GUARD_IMPOSSIBLE", "at 0% the day stops before it begins", "at: 50%", (*at, "at"))
     elif guard.at == 1:

@@ -3,13 +3,15 @@ information, third parties (SYSC 15A.4.1R)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from gameday.model.measure import Measure
 from gameday.model.tolerance import Tolerance
-from gameday.model.types import Id, Strict, Text
+from gameday.model.types import Duration, Id, Strict, Text, write_duration
 
 
 class Person(Strict):
@@ -32,7 +34,8 @@ class Process(Strict):
 
 
 class Technology(Strict):
-    """A technology resource, named by ARN, by name or by tags. ``type`` is the AWS target type."""
+    """A technology resource, named by ARN, by name or by tags. ``type`` is the AWS target type. ``rto`` and ``rpo`` are
+    its recovery objectives; ``measure`` names the signals that an rto is measured by."""
 
     id: Id
     type: Annotated[str, Field(pattern=r"^[a-z0-9-]+(:[a-z0-9-]+){1,2}$")]
@@ -41,7 +44,26 @@ class Technology(Strict):
     name: Text | None = None
     tags: dict[str, str] = {}
     needs: tuple[Id, ...] = ()
-    rto: Text | None = None
+    rto: Duration | None = None
+    rpo: Duration | None = None
+    measure: Measure = Measure()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Technology:
+        if misfits := self.measure.misfits("duration"):
+            raise ValueError(f"measure.{misfits[0]} says nothing of an rto; remove it")
+        return self
+
+    def objectives(self) -> Iterator[Tolerance]:
+        """Its recovery objectives as tolerances, so that they are measured alike: rto by its own signals, rpo by its
+        canary ledger. They are the firm's own and no part of the verdict."""
+        shared: dict[str, Any] = {"authority": "internal", "counts_as_disrupted": ("down", "degraded")}
+        if self.rto is not None:
+            facts = {"id": f"{self.id[:58]}-rto", "metric": "duration", "limit": write_duration(self.rto)}
+            yield Tolerance.model_validate({**shared, **facts, "measure": self.measure})
+        if self.rpo is not None:
+            facts = {"id": f"{self.id[:58]}-rpo", "metric": "data_loss_time", "limit": write_duration(self.rpo)}
+            yield Tolerance.model_validate({**shared, **facts, "measure": Measure(ledger=self.id)})
 
 
 class Information(Strict):

@@ -7,21 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, WithJsonSchema, field_serializer, field_validator, model_validator
 
+from gameday.model.calendar import Calendar, ServiceHours
+from gameday.model.measure import TIME_METRICS, Measure, Metric, pair
 from gameday.model.types import Duration, Id, Strict, Text, parse_duration, write_duration
 
-Metric = Literal[
-    "duration", "deadline", "failed_transactions", "customers", "value", "data_loss_time", "data_integrity"
-]
-TIME_METRICS = frozenset({"duration", "deadline", "data_loss_time"})
-
-
-class Measure(Strict):
-    """Which signals measure the tolerance, and on what basis (census: every request is counted)."""
-
-    attempts: Id | None = None
-    failures: Id | None = None
-    basis: Literal["census", "sample", "probe"] = "census"
-    backlog: Id | None = None
+_STATED = frozenset({"duration", "deadline"})
 
 
 class Thresholds(Strict):
@@ -38,7 +28,7 @@ class Thresholds(Strict):
 
 
 class Peak(Strict):
-    """When demand is highest, and how high, in attempts a minute (SYSC 15A.2.8G)."""
+    """When demand is highest, and how high: attempts a minute, or amounts of a value (SYSC 15A.2.8G)."""
 
     when: Text
     per_minute: Annotated[float, Field(gt=0)]
@@ -51,17 +41,9 @@ class Approval(Strict):
     on: date
 
 
-class ServiceHours(Strict):
-    """Hours in which the service is promised (D16)."""
-
-    hours: str | None = None
-    days: str | None = None
-    deadline: str | None = None
-    tz: Text
-
-
 class Tolerance(Strict):
-    """One impact tolerance. ``limit`` is milliseconds for time metrics, a count or amount otherwise."""
+    """One impact tolerance. ``limit`` is milliseconds for time metrics (of a deadline: how late is still tolerable), a
+    count otherwise, and minor units of ``measure.currency`` for a value."""
 
     id: Id
     authority: Literal["fca", "pra", "dora", "internal"]
@@ -79,7 +61,7 @@ class Tolerance(Strict):
     period: Duration | None = None
     hold: Duration = 300_000
     end: Literal["service_restored", "backlog_cleared"] = "service_restored"
-    calendar: Literal["always"] | ServiceHours = "always"
+    calendar: Calendar = "always"
     harm: Literal["consumer", "market", "firm", "policyholder"] | None = None
     rationale: Text | None = None
     evidence: tuple[Text, ...] = ()
@@ -105,17 +87,47 @@ class Tolerance(Strict):
     def _whole(self) -> Tolerance:
         if self.mode == "cumulative" and self.period is None:
             raise ValueError("mode cumulative needs a period; write for example period: 24h")
-        if self.metric == "duration" and self.counts_as_disrupted is None:
+        if self.metric in _STATED and self.counts_as_disrupted is None:
             raise ValueError(
                 "counts_as_disrupted has no default; write [down] or [down, degraded] (a degraded service may harm too)"
             )
+        self._calendar_fits()
+        if misfits := self.measure.misfits(self.metric):
+            raise ValueError(f"measure.{misfits[0]} says nothing of the metric {self.metric}; remove it")
+        if self.metric == "value" and self.measure.failed_value and not self.measure.currency:
+            raise ValueError("a value needs its currency; write measure: {..., currency: GBP} (amounts are in pence)")
         return self
+
+    def _calendar_fits(self) -> None:
+        told = self.calendar if isinstance(self.calendar, ServiceHours) else None
+        due = told is not None and told.deadline is not None
+        if due != (self.metric == "deadline"):
+            raise ValueError(
+                'metric deadline and calendar.deadline belong together; write calendar: {deadline: "18:00", tz: ...}'
+            )
+        if told is not None and told.hours and self.metric != "duration":
+            raise ValueError(f"service hours shorten a duration, not {self.metric}; write calendar: always")
 
     @property
     def disrupted(self) -> frozenset[str]:
-        """The disrupted set C (D4); failed transactions count what is down or degraded unless it says otherwise."""
+        """The disrupted set C (D4): what is down or degraded, unless it says otherwise."""
         return frozenset(self.counts_as_disrupted or ("down", "degraded"))
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Every observer that measures it."""
+        return tuple(name for _, name in self.measure.observers())
+
+    @property
+    def pair(self) -> tuple[str | None, str | None]:
+        """The signals of what was tried and of what failed; one may stand for both."""
+        return pair(self.metric, self.measure)
+
     def limit_text(self) -> str:
-        """The limit as a person writes it."""
+        """The limit as a person says it."""
+        if isinstance(self.calendar, ServiceHours) and self.calendar.deadline:
+            late = f" and {write_duration(int(self.limit))}" if self.limit else ""
+            return f"{self.calendar.deadline} {self.calendar.tz}{late}"
+        if self.metric == "value" and self.measure.currency:
+            return f"{self.limit:g} minor units of {self.measure.currency}"
         return write_duration(int(self.limit)) if self.metric in TIME_METRICS else f"{self.limit:g}"

@@ -13,18 +13,21 @@ PieceType = Literal["edge", "function", "instance", "table", "queue", "external"
 
 class Load(Strict):
     """Open-loop load: arrivals a scenario minute, from a seeded generator. ``canaries`` are calls a minute that go
-    straight to a piece and are no customer's: they keep a standby warm and make its own metrics speak."""
+    straight to a piece and are no customer's: they keep a standby warm and make its own metrics speak. ``ledgers`` are
+    tables that take a canary write every so often and acknowledge it, so that lost data is seen (D19)."""
 
     source: Annotated[Id, Field(alias="from")]
     per_minute: Annotated[float, Field(gt=0, le=100_000)]
     shape: Literal["steady", "pay-day"] = "steady"
     seed: int = 1
     canaries: dict[Id, Annotated[float, Field(gt=0, le=1_000)]] = {}
+    ledgers: dict[Id, Duration] = {}
 
 
 class Piece(Strict):
     """One process. ``calls`` are the pieces it calls for each request, in turn; ``timeout`` is how long its callers
-    wait for it; ``weights`` by route, 0 where none is given, all to the first route where there are none at all."""
+    wait for it; ``weights`` by route, 0 where none is given, all to the first route where there are none at all;
+    ``replica`` is the table that a table hands its ledger on to, and that it is read back from."""
 
     type: PieceType
     record: Text | None = None
@@ -35,6 +38,7 @@ class Piece(Strict):
     timeout: Duration = 10_000
     publishes: tuple[Literal["attempts", "failures", "latency"], ...] = ()
     consumer: Id | None = None
+    replica: Id | None = None
 
 
 class Alarm(Strict):

@@ -46,6 +46,7 @@ def build_plan(content: Content, scenario_id: str, environment_name: str, faults
         steps=steps,
         signals=signals,
         tolerances=case.service.tolerances,
+        objectives=tuple(o for technology in case.service.resources.technology for o in technology.objectives()),
         guards=case.scenario.guards,
         runbooks=case.runbooks,
         scripts=dict(case.scenario.rehearsal) if case.rehearsed else {},

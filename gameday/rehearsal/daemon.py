@@ -63,6 +63,7 @@ class Daemon:
         self.app.control |= {
             ("GET", "status"): lambda wire: self.status(),
             ("GET", "disturbed"): self.disturbed,
+            ("GET", "ledger"): self.ledger,
             ("POST", "stop"): self.stop,
         }
 
@@ -95,6 +96,13 @@ class Daemon:
         """Windows in which the machine disturbed the rehearsal, and the largest lag."""
         windows, lag = self.runner.disturbed(int(wire.get("since", 0))) if self.runner else ([], 0)
         return {"windows": [list(w) for w in windows], "lag_ms": lag}
+
+    def ledger(self, wire: dict[str, Any]) -> dict[str, Any]:
+        """The canary ledger of a table, held against what is there; ``rows`` None when none is kept."""
+        if self.runner is None:
+            return {"rows": None, "interval_ms": None}
+        found: dict[str, Any] = self.runner.ledger(str(wire["piece"]), int(wire["since"]))
+        return found
 
     def stop(self, wire: dict[str, Any]) -> dict[str, Any]:
         """End soon, after this answer has gone out."""

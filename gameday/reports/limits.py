@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gameday.model.measure import LEDGER_METRICS
 from gameday.model.workspace import REHEARSAL
 from gameday.plan import Plan
+from gameday.verdict.repeats import supports
 
 
 def limits(plan: Plan, verdict: dict[str, Any]) -> list[str]:
@@ -15,7 +17,8 @@ def limits(plan: Plan, verdict: dict[str, Any]) -> list[str]:
 
 
 def _of_the_kind(plan: Plan, verdict: dict[str, Any]) -> Iterator[str]:
-    yield "One run is one piece of evidence: 1 of 1 supports a success probability of at least 0.05 at 95 %, no more."
+    odds = f"supports a success probability of at least {supports(1):.2f} at 95 %, no more"
+    yield f"One run is one piece of evidence: 1 of 1 {odds}."
     yield "It shows this scenario at this severity, not the ability to stay within tolerance in any disruption."
     if verdict["environment"] == REHEARSAL:
         yield "It was a rehearsal against an embedded stand-in for AWS; nothing here was observed on AWS."
@@ -40,5 +43,9 @@ def _of_the_data(verdict: dict[str, Any]) -> Iterator[str]:
             yield f"{judged['id']}: nothing was measured; {judged['metric']} needs evidence from elsewhere."
         elif judged["metric"] == "duration" and judged.get("m_hi_s") == 0:
             yield f"{judged['id']}: disruptions shorter than {judged['resolution_s']:g} s may be unseen."
-        elif judged["metric"] == "failed_transactions":
+        elif judged["metric"] == "customers":
+            yield f"{judged['id']}: customers who never tried are not counted."
+        elif judged["metric"] in LEDGER_METRICS:
+            yield f"{judged['id']}: canaries are a sample of the writes; no other record was looked at."
+        elif judged["metric"] in ("failed_transactions", "value"):
             yield f"{judged['id']}: suppressed demand was estimated from this run's own baseline, not from peak demand."

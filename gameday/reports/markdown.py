@@ -28,7 +28,21 @@ from gameday.reports.bars import bar
 from gameday.reports.escape import Safe, md, plain
 from gameday.reports.limits import limits
 from gameday.reports.summary import expected, in_short, span, taken_back
-from gameday.reports.words import CLOCKS, METRICS, OUTCOMES, clock, day, measured, offset, outward, reasons, used
+from gameday.reports.words import (
+    CLOCKS,
+    METRICS,
+    OUTCOMES,
+    beside,
+    clock,
+    day,
+    interval,
+    measured,
+    offset,
+    outward,
+    reasons,
+    used,
+    worded,
+)
 
 TEMPLATE = Path("templates") / "report.md.j2"
 
@@ -118,6 +132,7 @@ def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_i
         "taken_back": taken_back(verdict),
         "expected": expected(plan, verdict),
         **_judged(plan, verdict),
+        "objectives": [_tolerance(plan, t) for t in verdict["objectives"]],
         "faults": [_fault(s, verdict) for s in plan.steps if s.fault is not None],
         "moments": timeline.moments(plan, events, verdict["impact"], go),
         "clocks": list(_clocks(verdict)),
@@ -145,7 +160,7 @@ def _judged(plan: Plan, verdict: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tolerance(plan: Plan, judged: dict[str, Any]) -> dict[str, Any]:
-    tolerance = next(t for t in plan.tolerances if t.id == judged["id"])
+    tolerance = next(t for t in (*plan.tolerances, *plan.objectives) if t.id == judged["id"])
     lo, hi, limit = (judged.get(f"{n}_s", judged.get(n)) for n in ("m_lo", "m_hi", "limit"))
     known = "METRIC_NOT_MEASURED" not in judged["codes"]
     return {
@@ -153,8 +168,9 @@ def _tolerance(plan: Plan, judged: dict[str, Any]) -> dict[str, Any]:
         "authority": judged["authority"] if judged["authority"] == "internal" else judged["authority"].upper(),
         "metric": METRICS[judged["metric"]],
         "change": _change(judged),
-        "measured": span(measured(judged, "m_lo"), measured(judged, "m_hi")) if known else "not measured",
-        "limit": measured(judged, "limit"),
+        "measured": span(*interval(judged)) if known else "not measured",
+        "beside": beside(judged) if known else [],
+        "limit": worded(judged, "limit"),
         "comparator": "at most" if tolerance.comparator == "<=" else "less than",
         "margin": "none" if judged["verdict"] != "within" else measured(judged, "margin"),
         "used": used(judged) if known else "unknown",

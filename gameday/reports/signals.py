@@ -11,8 +11,8 @@ from gameday.journal.events import Event
 from gameday.model.tolerance import Tolerance
 from gameday.plan import Plan, Signal
 from gameday.reports.files import write_whole
+from gameday.verdict.columns import table
 from gameday.verdict.facts import Facts, gather
-from gameday.verdict.judge import unmeasured
 from gameday.verdict.window import evaluation
 
 FOLDER = "signals"
@@ -49,11 +49,10 @@ def file_name(ident: str) -> str:
 
 def _buckets(plan: Plan, tolerance: Tolerance, facts: Facts) -> bytes | None:
     """A disturbed bucket has its attempts and no failures: unknown, as it was judged."""
-    if unmeasured(tolerance) or plan.method != "live":
+    if plan.method != "live":
         return None
     window = evaluation(plan, tolerance, facts, facts.series)
-    rows = ((iso(b.start_ms), b.attempts, b.failures) for b in window.buckets)
-    return _csv(("start", "attempts", "failures"), rows) if window.buckets else None
+    return _csv(*table(tolerance, window)) if window.buckets else None
 
 
 def _grid(signal: Signal, known: Mapping[Ms, object]) -> Iterable[tuple[Ms, object]]:

@@ -33,6 +33,10 @@ CLOCKS = {
     "fault_accepted_after_request_s": "From request to the provider's yes",
     "fault_effective_after_request_s": "From request to effect",
 }
+MINOR_DIGITS = {
+    0: {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"},
+    3: {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"},
+}
 METRICS = {
     "duration": "time without service",
     "deadline": "time past a deadline",
@@ -65,6 +69,8 @@ _SAYS = {
     "task.step_done": "Runbook step {number} done",
     "task.step_called": "Runbook step {number}: its call was made ({said})",
     "task.step_checked": "Runbook step {number}: checked ({said})",
+    "ledger.reconciled": "Ledger of {ledger}: {present} of {acked} canaries are there, {corrupt} corrupt",
+    "ledger.unread": "The ledger of {ledger} could not be reconciled: {error}",
     "role.unavailable": "{role} is unavailable",
     "role.available": "{role} is available again",
     "observer.failed": "{source} could not be read: {error}",
@@ -132,7 +138,75 @@ def measured(judged: dict[str, Any], key: str) -> str:
     if f"{key}_s" in judged:
         return clock(judged[f"{key}_s"])
     value = judged.get(key)
-    return "unbounded" if value is None else f"{value:,}"
+    if value is None:
+        return "unbounded"
+    return money(value, judged["currency"]) if "currency" in judged else f"{value:,}"
+
+
+def money(minor: float, currency: str) -> str:
+    """``GBP 1,234.56`` of an amount in minor units (ISO 4217)."""
+    digits = next((d for d, codes in MINOR_DIGITS.items() if currency in codes), 2)
+    return f"{currency} {minor / 10**digits:,.{digits}f}"
+
+
+def lateness(judged: dict[str, Any], key: str) -> str:
+    """``4:00 late``, ``8:00 to spare``, or ``on time``."""
+    seconds = judged.get(f"{key}_s")
+    if seconds is None:
+        return "unbounded"
+    if not seconds:
+        return "on time"
+    return f"{clock(abs(seconds))} {'late' if seconds > 0 else 'to spare'}"
+
+
+def interval(judged: dict[str, Any]) -> tuple[str, str]:
+    """Both bounds, in the words of the metric."""
+    return worded(judged, "m_lo"), worded(judged, "m_hi")
+
+
+def worded(judged: dict[str, Any], key: str) -> str:
+    """One of m_lo, m_hi, limit in the words of the metric."""
+    return (lateness if judged["metric"] == "deadline" else measured)(judged, key)
+
+
+def beside(judged: dict[str, Any]) -> list[str]:
+    """What else the metric tells: ends, segments, what the ledger showed, what is extrapolated."""
+    return [text for tell in (_ended, _segments, _ledger, _peak) if (text := tell(judged))]
+
+
+def _ended(judged: dict[str, Any]) -> str:
+    if not judged.get("ended"):
+        return ""
+    first, last = judged["ended"]
+    return f"The harm ended between {day(first)} and {day(last) or 'nobody knows when'}; due {day(judged['deadline'])}."
+
+
+def _segments(judged: dict[str, Any]) -> str:
+    told = [
+        f"{name} {s['m_lo']:,g} to {'unbounded' if s['m_hi'] is None else format(s['m_hi'], ',g')}"
+        for name, s in judged.get("segments", {}).items()
+    ]
+    return f"Of them: {'; '.join(told)}." if told else ""
+
+
+def _ledger(judged: dict[str, Any]) -> str:
+    found = judged.get("ledger")
+    if found is None:
+        return ""
+    lost, broken = (f"{a} to {b}" if a != b else f"{a}" for a, b in (found["lost"], found["corrupt"]))
+    text = f"Of {found['acked']:,} canaries {lost} lost, {broken} corrupt, {found['duplicates']} there twice."
+    rate = found["loss_rate_at_most"]
+    return (
+        text if rate is None else f"{text} None lost supports a loss rate of at most {rate:.3%} at 95 %, not of zero."
+    )
+
+
+def _peak(judged: dict[str, Any]) -> str:
+    peak = judged.get("peak_scaled")
+    if peak is None:
+        return ""
+    most = measured({**judged, "m_peak": peak["m_hi"]}, "m_peak")
+    return f"Extrapolated to the peak ({peak['when']}): up to {most}. Nothing at peak was measured."
 
 
 def used(judged: dict[str, Any]) -> str:
@@ -150,7 +224,7 @@ def used(judged: dict[str, Any]) -> str:
 def reasons(judged: dict[str, Any]) -> list[str]:
     """Why this verdict, in plain words."""
     if judged["verdict"] == "breached":
-        first = [f"Even the lower bound, {measured(judged, 'm_lo')}, is beyond the limit {measured(judged, 'limit')}."]
+        first = [f"Even the lower bound, {interval(judged)[0]}, is beyond the limit {measured(judged, 'limit')}."]
     elif judged["verdict"] == "within":
         first = [f"Even the upper bound, {measured(judged, 'm_hi')}, is inside the limit {measured(judged, 'limit')}."]
     elif not judged["codes"]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gameday.clock import Ms, iso
+from gameday.model.measure import LEDGER_METRICS
 from gameday.model.tolerance import Tolerance
 from gameday.model.types import write_duration
 from gameday.plan import Plan
@@ -29,9 +30,15 @@ CHANGES = {
     "CLOCK_UNCERTAIN": "Synchronise the clocks and run again.",
     "BACKLOG_NOT_OBSERVED": "Name a signal of the backlog in measure.backlog and read it until it is cleared, or say "
     "end: service_restored with a reason.",
-    "METRIC_NOT_MEASURED": "Name attempts and failures in measure and observe both; the rest needs other evidence.",
+    "METRIC_NOT_MEASURED": "Name in measure what this metric needs, and let it be read; else judge a file of the data.",
     "CONFOUNDED": "Run again when nothing else touches the service.",
     "NOT_PREREGISTERED": "Plan again, and run the plan as it is registered before the first effect.",
+}
+PLAINLY = {
+    "deadline": "Read the signal more often, or recover sooner: what was seen lies too close to the deadline itself.",
+    "customers": "Count every customer, each once (rate: 1, distinct: first_seen), and say how many there are (total).",
+    "data_loss_time": "Write canaries more often, and read every one of them back.",
+    "data_integrity": "Read every canary back: of some it is not known whether they are there.",
 }
 STOPS = {
     "abort.asked": "Somebody asked for an abort",
@@ -52,6 +59,8 @@ def _detail(code: str, plan: Plan, tolerance: Tolerance, facts: Facts, window: E
         return _faults(code, plan, facts)
     if code == "ABORTED":
         return _aborted(facts)
+    if code == "METRIC_NOT_MEASURED":
+        return _not_measured(plan, tolerance)
     if code == "CONFOUNDED":
         return "; ".join(f"{kind} at {iso(at)}{f': {why}' if why else ''}" for at, _, kind, why in facts.touched) + "."
     if code == "BASELINE_NOT_CLEAN" and window.buckets:
@@ -59,6 +68,16 @@ def _detail(code: str, plan: Plan, tolerance: Tolerance, facts: Facts, window: E
     if code == "RECOVERY_NOT_CONFIRMED" and window.buckets:
         return _recovery(tolerance, window)
     return ""
+
+
+def _not_measured(plan: Plan, tolerance: Tolerance) -> str:
+    if tolerance.metric in LEDGER_METRICS:
+        return "No canary ledger was reconciled; one is kept in a rehearsal only." if tolerance.measure.ledger else ""
+    if tolerance.measure.sampled_by == "request" and tolerance.measure.rate < 1:
+        return "A sample of requests does not say how many customers are behind them."
+    read = {s.id for s in plan.signals}
+    wanted = [name for name in tolerance.signals if name not in read]
+    return f"Nothing read {', '.join(wanted)}." if wanted else ""
 
 
 def _faults(code: str, plan: Plan, facts: Facts) -> str:
@@ -107,6 +126,8 @@ def to_conclude(tolerance: Tolerance, method: Method, judged: Judgement, why: di
         return _for_code(_foremost(judged["codes"]), why)
     if tolerance.metric == "duration":
         return _finer(tolerance, method, judged)
+    if tolerance.metric in PLAINLY:
+        return PLAINLY[tolerance.metric]
     if judged["m_hi"] is None:
         return "Count the attempts of every bucket at a source that outlives the fault; a bucket without them is open."
     return "Count every request (basis: census) and close the gaps, so that less has to be assumed."

@@ -5,9 +5,10 @@ The lower bound counts unknown buckets as fine, the upper bound as disrupted, pl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, groupby, pairwise
+from typing import Any
 
 from gameday.verdict.states import BucketState
 
@@ -16,7 +17,9 @@ Run = tuple[int, int]
 
 @dataclass(frozen=True)
 class Method:
-    """How a tolerance is measured. All times are milliseconds; ``period_ms`` is for mode cumulative."""
+    """How a tolerance is measured. All times are milliseconds; ``period_ms`` is for mode cumulative. ``weights`` is how
+    much of each bucket counts (service hours, D16), all of it where it is None; ``points``: a bucket is one probe, an
+    instant that says nothing of the time after it (D20)."""
 
     dt_ms: int
     hold_ms: int
@@ -27,6 +30,8 @@ class Method:
     baseline_ms: int = 0
     min_coverage: float = 0.95
     max_gap_ms: int = 180_000
+    weights: tuple[int, ...] | None = None
+    points: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Interval:
     hi: float | None
     codes: frozenset[str]
     coverage: float
+    extra: Mapping[str, Any] = field(default_factory=dict)  # what else the metric tells, as verdict.json holds it
 
 
 def runs(flags: Sequence[bool]) -> list[Run]:
@@ -61,25 +67,33 @@ def episodes(flags: Sequence[bool], method: Method) -> list[Run]:
     return joined
 
 
-def _cumulative(flags: Sequence[bool], width: int) -> int:
-    best = count = 0
-    for index, value in enumerate(flags):
-        count += value - (flags[index - width] if index >= width else False)
-        best = max(best, count)
+def _rolling(counted: Sequence[int], width: int) -> int:
+    """The largest sum of ``width`` of them in a row."""
+    best = total = 0
+    for index, value in enumerate(counted):
+        total += value - (counted[index - width] if index >= width else 0)
+        best = max(best, total)
     return best
 
 
-def length(flags: Sequence[bool], method: Method) -> int:
-    """D7: milliseconds of disruption in this mode."""
+def _weights(count: int, method: Method) -> Sequence[int]:
+    return (method.dt_ms,) * count if method.weights is None else method.weights
+
+
+def length(flags: Sequence[bool], method: Method, before: int = 0, after: int = 0) -> int:
+    """D7: milliseconds of disruption in this mode, each episode with so many buckets before it and after it."""
     found = episodes(flags, method)
     if not found:
         return 0
+    weights = _weights(len(flags), method)
     if method.mode == "cumulative":
         width = len(flags) if method.period_ms is None else max(1, method.period_ms // method.dt_ms)
-        return _cumulative(flags, width) * method.dt_ms
+        return _rolling([w * f for w, f in zip(weights, flags, strict=True)], width)
     if method.mode == "total_span":
-        return (found[-1][1] - found[0][0]) * method.dt_ms
-    return max(end - start for start, end in found) * method.dt_ms
+        found = [(found[0][0], found[-1][1])]
+    until = [0, *accumulate(weights)]
+    last = len(flags)
+    return max(until[min(last, end + after)] - until[max(0, min(start - before, end + after))] for start, end in found)
 
 
 def lower_flags(states: Sequence[BucketState], method: Method) -> list[bool]:
@@ -110,20 +124,35 @@ def edge_codes(upper: Sequence[bool], method: Method) -> set[str]:
 
 
 def measure(states: Sequence[BucketState], method: Method) -> Interval:
-    """D8: the interval of the disruption's length in milliseconds."""
+    """D8: the interval of the disruption's length in milliseconds; of probes, D20."""
     lower, upper = lower_flags(states, method), upper_flags(states, method)
     codes, coverage = coverage_codes(states, method)
     codes |= edge_codes(upper, method)
     hi: float | None = None
-    if "RECOVERY_NOT_CONFIRMED" not in codes and not upper[:1] == [True]:
-        hi = length(upper, method) + (_doubt(upper, method) if any(upper) else 0)
-    return Interval(length(lower, method), hi, frozenset(codes), coverage)
+    if bounded(upper, codes):
+        hi = _longest(upper, method) + (method.clock_ms if any(upper) else 0)
+    return Interval(_shortest(lower, method), hi, frozenset(codes), coverage)
 
 
-def _doubt(upper: Sequence[bool], method: Method) -> int:
-    """Resolution and clock error (D8); for cumulative, each good bucket that borders a bad one (decision 3)."""
+def bounded(upper: Sequence[bool], codes: Iterable[str]) -> bool:
+    """D10: whether begin and end of every disruption were seen."""
+    return "RECOVERY_NOT_CONFIRMED" not in codes and upper[:1] != [True]
+
+
+def _shortest(lower: Sequence[bool], method: Method) -> int:
+    if not method.points:
+        return length(lower, method)
+    if method.mode == "cumulative":  # between two probes that failed, one after the other
+        return length([a and b for a, b in pairwise([*lower, False])], method)
+    return length(lower, method, after=-1)
+
+
+def _longest(upper: Sequence[bool], method: Method) -> int:
+    """Resolution at both ends (D8, D20); for cumulative, each good bucket that borders a bad one (decision 3)."""
     if method.mode != "cumulative":
-        return 2 * method.dt_ms + method.clock_ms
-    before, after = [False, *upper[:-1]], [*upper[1:], False]
-    bordering = sum(not here and (a or b) for here, a, b in zip(upper, before, after, strict=True))
-    return bordering * method.dt_ms + method.clock_ms
+        return length(upper, method, before=1, after=0 if method.points else 1)
+    if method.points:
+        return length([a or b for a, b in pairwise([*upper, False])], method)
+    weights, before, after = _weights(len(upper), method), [False, *upper[:-1]], [*upper[1:], False]
+    bordering = (w for w, here, a, b in zip(weights, upper, before, after, strict=True) if not here and (a or b))
+    return length(upper, method) + sum(bordering)

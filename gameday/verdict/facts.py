@@ -10,6 +10,7 @@ from gameday.clock import Ms
 from gameday.errors import DamagedRun, Problem
 from gameday.journal.events import CONDUCTOR, Event
 from gameday.verdict.injected import Injected, change
+from gameday.verdict.integrity import reconciled
 from gameday.verdict.shape import check, instant, number
 
 STOPPING = frozenset({"abort.asked", "guard.fired", "guard.unreadable"})
@@ -63,6 +64,7 @@ class Facts:
     tells_looks: bool = False
     look_ms: Ms | None = None
     series: dict[str, dict[Ms, float | None]] = field(default_factory=dict)
+    ledgers: dict[str, Event] = field(default_factory=dict)  # by resource, as it was last reconciled
 
     @property
     def t0(self) -> Ms | None:
@@ -203,6 +205,11 @@ def _sampled(facts: Facts, event: Event) -> None:
                 known[instant(start)] = number(value)
 
 
+def _reconciled(facts: Facts, event: Event) -> None:
+    reconciled(event.what)  # it must hold what the verdict needs
+    facts.ledgers[str(event.what["ledger"])] = event
+
+
 def _run_ended(facts: Facts, event: Event) -> None:
     facts.ended_status = event.what["status"]
 
@@ -225,5 +232,6 @@ _HANDLERS: dict[str, Handler] = {
     "clock.stepped": _clock,
     "observer.failed": _failed_read,
     "signals.sampled": _sampled,
+    "ledger.reconciled": _reconciled,
     "run.ended": _run_ended,
 }

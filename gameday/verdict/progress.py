@@ -11,14 +11,14 @@ from itertools import dropwhile
 
 from gameday.model.tolerance import Tolerance
 from gameday.verdict.bounds import measure
-from gameday.verdict.judge import method_for
-from gameday.verdict.states import Bucket, state, states
+from gameday.verdict.judge import method_for, states_of
+from gameday.verdict.states import Bucket, state
 from gameday.verdict.volume import count
 
 
 def upper_so_far(tolerance: Tolerance, seen: Sequence[Bucket], dt_ms: int, baseline: int) -> float | None:
-    """The upper bound in the tolerance's unit (milliseconds, or transactions), 0 when nothing was disrupted; None
-    when there is nothing to measure. ``baseline`` counts the buckets before the first fault."""
+    """The upper bound in the tolerance's unit (milliseconds, transactions, minor units), 0 when nothing was disrupted;
+    None when there is nothing to measure. ``baseline`` counts the buckets before the first fault."""
     known = list(dropwhile(lambda b: state(b, tolerance.thresholds) == "unknown", seen))
     baseline = max(0, baseline - (len(seen) - len(known)))
     if not known:
@@ -27,7 +27,7 @@ def upper_so_far(tolerance: Tolerance, seen: Sequence[Bucket], dt_ms: int, basel
     after = known[-1].start_ms + dt_ms
     good = [Bucket(after + i * dt_ms, 100.0, 0.0) for i in range(-(-method.hold_ms // dt_ms) + 1)]
     buckets = [*known, *good]
-    told = states(buckets, tolerance.thresholds, tolerance.measure.basis)
+    told = states_of(tolerance, buckets)
     if tolerance.metric == "duration":
         return measure(told, method).hi
     return count([_filled(b, buckets) for b in buckets], told, method).hi

@@ -8,6 +8,7 @@ from typing import Any
 from gameday.clock import iso
 from gameday.errors import EXIT_CODES
 from gameday.journal.events import Event
+from gameday.model.measure import LEDGER_METRICS
 from gameday.model.tolerance import Tolerance
 from gameday.plan import Plan, PlannedStep
 from gameday.verdict.advice import details, to_conclude
@@ -16,7 +17,8 @@ from gameday.verdict.clocks import Impact, alarms, response_clocks
 from gameday.verdict.codes import worst
 from gameday.verdict.facts import Facts, gather
 from gameday.verdict.faulted import fault_codes, never_asked, told
-from gameday.verdict.judge import Judgement, baseline_least, judge, method_for, unmeasured
+from gameday.verdict.integrity import Reconciled, reconciled
+from gameday.verdict.judge import Judgement, baseline_least, judge, judge_ledger, method_for
 from gameday.verdict.recovery import not_demonstrated
 from gameday.verdict.window import NOTHING, Evaluation, Series, evaluation
 
@@ -25,8 +27,10 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
     """verdict.json. ``series`` is signal -> bucket start -> value; without it, what the journal recorded is used."""
     facts = gather(events)
     given = run_codes(plan, facts)
-    windows = {t.id: _window(plan, t, facts, facts.series if series is None else series) for t in plan.tolerances}
+    read = facts.series if series is None else series
+    windows = {t.id: _window(plan, t, facts, read) for t in (*plan.tolerances, *plan.objectives)}
     judged = [_judge_one(plan, t, facts, windows[t.id], given) for t in plan.tolerances]
+    objectives = [_judge_one(plan, t, facts, windows[t.id], given) for t in plan.objectives]
     verdict = worst(j["verdict"] for j in judged)
     outcome = _outcome(plan, facts, verdict)
     impact = _impact(plan, windows)
@@ -44,6 +48,7 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
         "t0": _time(facts.t0),
         "impact": _impact_told(impact),
         "tolerances": judged,
+        "objectives": objectives,
         "faults": [told(plan, f) for f in facts.faults.values()],
         "expectations": [_expectation(s, facts) for s in plan.steps if _is_expectation(s)],
         "clocks": clocks,
@@ -89,7 +94,7 @@ def _by_authority(judged: Sequence[Judgement]) -> dict[str, str]:
 
 
 def _window(plan: Plan, tolerance: Tolerance, facts: Facts, series: Series) -> Evaluation:
-    if unmeasured(tolerance) or plan.method != "live":
+    if plan.method != "live":
         return NOTHING
     return evaluation(plan, tolerance, facts, series)
 
@@ -98,7 +103,10 @@ def _judge_one(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluatio
     dt = window.dt_ms or 60_000
     method = method_for(tolerance, dt, facts.lag_ms, window.baseline * dt)
     codes = given | _window_codes(plan, tolerance, facts, window, method)
-    judged = judge(tolerance, window.buckets, method, codes, window.backlog)
+    if tolerance.metric in LEDGER_METRICS:
+        judged = judge_ledger(tolerance, _ledger(tolerance, facts), codes)
+    else:
+        judged = judge(tolerance, window.buckets, method, codes, window.backlog, window.also)
     why = details(plan, tolerance, facts, window, judged["codes"])
     return {
         **judged,
@@ -107,6 +115,12 @@ def _judge_one(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluatio
         "resolution_s": window.dt_ms / 1000,
         "evidence": _evidence(tolerance, facts, window),
     }
+
+
+def _ledger(tolerance: Tolerance, facts: Facts) -> Reconciled | None:
+    """The canary ledger that the tolerance names, as it was last reconciled."""
+    event = facts.ledgers.get(tolerance.measure.ledger or "")
+    return reconciled(event.what) if event else None
 
 
 def _window_codes(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluation, method: Method) -> set[str]:
@@ -123,13 +137,15 @@ def _window_codes(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evalua
 def _evidence(tolerance: Tolerance, facts: Facts, window: Evaluation) -> list[str]:
     kinds = ("fault.effective", "fault.not_effective", "fault.stop_requested", "fault.ended", "fault.gone")
     seen = sorted(f.seqs[k] for f in facts.faults.values() for k in kinds if k in f.seqs)
+    if tolerance.metric in LEDGER_METRICS and (ledger := facts.ledgers.get(tolerance.measure.ledger or "")):
+        seen.append(ledger.seq)
     events = [f"event:{seq}" for seq in seen]
     if not window.buckets:
         return events
     found = window.states(tolerance)
     bad = [i for i, s in enumerate(found) if s == "unknown" or s in tolerance.disrupted]
     edges = [window.buckets[i].start_ms for i in sorted({*bad[:1], *bad[-1:]})] or [window.buckets[0].start_ms]
-    return [*(f"signal:{tolerance.measure.failures}@{iso(t)}" for t in edges), *events]
+    return [*(f"signal:{tolerance.pair[1]}@{iso(t)}" for t in edges), *events]
 
 
 def _impact(plan: Plan, windows: dict[str, Evaluation]) -> Impact | None:
@@ -157,7 +173,7 @@ def _impact_of(tolerance: Tolerance, window: Evaluation) -> Impact | None:
     hold = -(-tolerance.hold // window.dt_ms)
     after = known[marks[-1] + 1 : marks[-1] + 1 + hold]
     steady = last + (1 + hold) * window.dt_ms if len(after) == hold and "unknown" not in after else None
-    signal = tolerance.measure.failures
+    signal = tolerance.pair[1]
     evidence = (f"signal:{signal}@{iso(first)}", f"signal:{signal}@{iso(last)}")
     return Impact(first, last + window.dt_ms, window.dt_ms, steady, evidence)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gameday.clock import Ms
 from gameday.model.tolerance import Tolerance
 from gameday.plan import Plan, Signal
 from gameday.verdict.facts import Facts
-from gameday.verdict.judge import baseline_least, seen
+from gameday.verdict.judge import baseline_least, bucket, seen
 from gameday.verdict.states import Bucket, BucketState
 
 Series = Mapping[str, Mapping[Ms, float | None]]
@@ -25,6 +25,7 @@ class Evaluation:
     baseline: int
     disturbed: int = 0
     backlog: tuple[float | None, ...] | None = None
+    also: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)  # the measure's other signals
 
     @property
     def end_ms(self) -> Ms:
@@ -45,7 +46,7 @@ NOTHING = Evaluation((), 0, 0)
 
 def evaluation(plan: Plan, tolerance: Tolerance, facts: Facts, series: Series) -> Evaluation:
     """The window of this tolerance; NOTHING when a signal, its data or the start of the timeline is missing."""
-    signals = _signals(plan, tolerance.measure.attempts, tolerance.measure.failures)
+    signals = _signals(plan, *tolerance.pair)
     broken = facts.requested_ms if facts.requested_ms is not None else facts.t_go
     if len(signals) != 2 or signals[0].period_ms != signals[1].period_ms or broken is None or facts.last_ms is None:
         return NOTHING
@@ -58,10 +59,12 @@ def evaluation(plan: Plan, tolerance: Tolerance, facts: Facts, series: Series) -
     first = _first(plan.baseline_ms, broken, min(min(attempts), min(failures)), dt, phase)
     end = (_end([*signals, *backlog], facts, dt) - phase) // dt * dt + phase
     waiting = series[backlog[0].id] if backlog else None
-    return _cut(attempts, failures, waiting, range(first, end, dt), facts, broken)
+    others = {s.id: series.get(s.id, {}) for s in _signals(plan, *tolerance.signals) if s.period_ms == dt}
+    return _cut(tolerance, (attempts, failures), waiting, others, range(first, end, dt), facts, broken)
 
 
 def _signals(plan: Plan, *names: str | None) -> list[Signal]:
+    """In the order of the names; one that is named twice is there twice."""
     return [s for name in names for s in plan.signals if s.id == name]
 
 
@@ -92,16 +95,22 @@ def _end(signals: Sequence[Signal], facts: Facts, dt: Ms) -> Ms:
 
 
 def _cut(
-    attempts: Mapping[Ms, float | None],
-    failures: Mapping[Ms, float | None],
+    tolerance: Tolerance,
+    both: tuple[Mapping[Ms, float | None], Mapping[Ms, float | None]],
     backlog: Mapping[Ms, float | None] | None,
+    others: Series,
     grid: range,
     facts: Facts,
     broken: Ms,
 ) -> Evaluation:
     """A disturbed bucket is unknown; its attempts were still counted, and bound what may have failed in it."""
-    dt = grid.step
+    dt, (attempts, failures) = grid.step, both
     troubled = {t for t in grid if any(since < t + dt and until > t for since, until in facts.disturbed)}
-    buckets = tuple(Bucket(t, attempts.get(t), None if t in troubled else failures.get(t)) for t in grid)
-    waiting = None if backlog is None else tuple(None if t in troubled else backlog.get(t) for t in grid)
-    return Evaluation(buckets, dt, sum(1 for t in grid if t + dt <= broken), len(troubled), waiting)
+
+    def cells(known: Mapping[Ms, float | None]) -> tuple[float | None, ...]:
+        return tuple(None if t in troubled else known.get(t) for t in grid)
+
+    buckets = tuple(bucket(tolerance, t, attempts.get(t), f) for t, f in zip(grid, cells(failures), strict=True))
+    waiting = None if backlog is None else cells(backlog)
+    baseline = sum(1 for t in grid if t + dt <= broken)
+    return Evaluation(buckets, dt, baseline, len(troubled), waiting, {name: cells(v) for name, v in others.items()})

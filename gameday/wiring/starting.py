@@ -22,6 +22,7 @@ from gameday.journal.events import Draft
 from gameday.journal.state import fold
 from gameday.journal.store import Journal
 from gameday.model.workspace import REHEARSAL
+from gameday.observers.canaries import CanaryLedgers
 from gameday.people.script import scripted
 from gameday.plan import Plan, Signal, dump_plan
 from gameday.protocols import Foresees, Observer, Preview
@@ -178,7 +179,8 @@ def conduct(
     state, ledger = fold(events), Ledger(run_dir / LEDGER)
     began = state.phase_ms.get("baseline", clock.now())
     watched, _unread = sources(plan.signals, sockets.observers, began)
-    performer = Performer(plan, ledger, sockets.faults, sockets.channel, sockets.call)
+    performer = Performer(plan, ledger, sockets.faults, sockets.channel, sockets.call,
+                          CanaryLedgers(rehearsal.ask) if rehearsal else None)  # fmt: skip
     play: Script = scripted if unattended else _nobody
     return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, Threads(), play,
                      rehearsal.disturbed if rehearsal else None)  # fmt: skip

@@ -101,7 +101,7 @@ def test_a_fault_without_effect_is_told_first_with_its_witness(tmp_path: Path) -
 def test_an_inconclusive_run_says_the_cheapest_change_on_the_first_page(tmp_path: Path) -> None:
     first = report(tmp_path, tolerances=tolerances(lost=True)).split("## What happened")[0]
     assert "payments-lost (PRA): time of data lost | **inconclusive** | not measured | at most 1:00 |" in first
-    assert "Cheapest change: Name attempts and failures" in first
+    assert "Cheapest change: Name in measure what this metric needs" in first
 
 
 def test_no_text_of_a_user_changes_the_shape_of_the_report(tmp_path: Path) -> None:

@@ -161,9 +161,12 @@ def test_a_baseline_with_a_hole_is_not_clean() -> None:
     "changes",
     [
         {"metric": "customers", "limit": 10},
-        {"metric": "deadline"},
+        {"metric": "customers", "limit": 10, "measure": {"customers": "nobody-reads-it"}},
+        {"metric": "value", "limit": 10, "measure": {}},
+        {"metric": "deadline", "measure": {}, "calendar": {"deadline": "18:00", "tz": "Europe/London"}},
+        {"metric": "data_loss_time", "measure": {"ledger": "ledger"}},
+        {"metric": "data_integrity", "limit": 0, "measure": {}},
         {"measure": {}},
-        {"calendar": {"hours": "08:00-18:00", "tz": "Europe/London"}},
     ],
 )
 def test_what_is_not_measured_is_inconclusive_never_a_breach(changes: dict[str, Any]) -> None:

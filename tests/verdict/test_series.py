@@ -68,12 +68,6 @@ def test_nothing_bounds_a_bucket_whose_attempts_are_unknown() -> None:
     assert (found["m_lo"], found["m_hi"], found["verdict"], found["codes"]) == (0, None, "inconclusive", [])
 
 
-def test_a_metric_that_is_not_measured_is_inconclusive() -> None:
-    deadline = tolerance(metric="deadline", limit="30m")
-    found = judge_series(csv_of("U" * 40), "x.csv", deadline)
-    assert (found["verdict"], found["codes"]) == ("inconclusive", ["METRIC_NOT_MEASURED"])
-
-
 def test_a_backlog_that_nobody_read_is_inconclusive() -> None:
     found = judge_series(csv_of("U" * 40), "x.csv", tolerance(end="backlog_cleared"))
     assert (found["verdict"], found["codes"]) == ("inconclusive", ["BACKLOG_NOT_OBSERVED"])

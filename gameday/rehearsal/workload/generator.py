@@ -1,6 +1,7 @@
 """The customers: an open loop of requests to the edge, counted by the time they arrived, whatever came of them.
 
-POST /_control {"calibrate_s": N} measures for so long without counting; {"begin": true} begins. GET /_counts as pieces.
+POST /_control {"calibrate_s": N} measures for so long without counting; {"begin": true} begins. GET /_counts as pieces;
+GET /_ledger?piece=ID&since=MS the canary writes that a table acknowledged.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gameday.rehearsal.workload import life
 from gameday.rehearsal.workload.arrivals import arrivals, release
 from gameday.rehearsal.workload.counting import Counts, bucket_of
 from gameday.rehearsal.workload.lag import Ticker
+from gameday.rehearsal.workload.ledger import PATH, Writer
 
 CATCH_UP = 3  # times the planned rate, after a stall
 PAUSE_S = 0.01
@@ -34,6 +36,7 @@ class Generator:
         self.endless: list[asyncio.Task[Any]] = []
         self.seconds = told["timeout_ms"] / 1000 / self.clock.speed
         self.measured: list[float] | None = None
+        self.writers = {ident: Writer(self.session, self.clock, words) for ident, words in told["ledgers"].items()}
 
     def send(self, request: Any) -> None:
         """Run a request, and hold on to it while it runs."""
@@ -50,6 +53,10 @@ class Generator:
         if request.path == "/_counts":
             start = int(request.query["start"])
             return web.json_response(self.counts.view(start) | self.ticker.view(start))
+        if request.path == PATH:
+            writer = self.writers.get(request.query["piece"])
+            rows = writer.acknowledged(int(request.query["since"])) if writer else None
+            return web.json_response({"rows": rows})
         if request.path == "/_control":
             return web.json_response(await self._control(await request.json()))
         if request.path == "/health":
@@ -62,6 +69,8 @@ class Generator:
         self.keep(self._load())
         for canary in self.told["canaries"]:
             self.keep(self._canary(canary))
+        for writer in self.writers.values():
+            self.keep(writer.run())
         return {"begun": True}
 
     async def _calibrate(self, seconds: float) -> Wire:

@@ -1,7 +1,8 @@
 """One piece of a workload: an edge, a function, an instance, a table, a queue or an external provider.
 
 GET / serves one request, calling the pieces it needs in turn; /health answers; POST /_control sets its faults;
-GET /_counts?start=MS gives what it counted in that bucket and how late it was since.
+/_ledger takes and gives back the canary writes of a table; GET /_counts?start=MS gives what it counted in that bucket
+and how late it was since.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from gameday.clock import Anchor, Ms, ScenarioClock
 from gameday.rehearsal.workload import life
 from gameday.rehearsal.workload.counting import Counts
 from gameday.rehearsal.workload.lag import Ticker
+from gameday.rehearsal.workload.ledger import PATH, Ledger, post
 
 RETRY_S = 0.1
+PAUSED = "pause"  # the mode of a fault that keeps a table from copying to its replica
 Wire = dict[str, Any]
 Work = Callable[[], Awaitable[int]]
 
@@ -46,6 +49,8 @@ class Piece:
         self.work = works.get(told["type"], self._call_all)
         self.target: Callable[[float], str | None] = lambda drawn: None
         self.tasks: list[asyncio.Task[None]] = []
+        send = self._copy if told.get("replica") else None
+        self.ledger = Ledger(send, self._paused) if told["type"] == "table" else None
 
     async def begin(self) -> None:
         """Open connections, resolve names, begin to tick."""
@@ -55,6 +60,8 @@ class Piece:
 
             self.target = await asyncio.to_thread(resolver, self.told)
         self.tasks.append(asyncio.create_task(self.ticker.run()))
+        if self.ledger and self.told.get("replica"):
+            self.tasks.append(asyncio.create_task(self.ledger.replicate()))
         if self.told["type"] == "queue" and self.told["calls"]:
             self.tasks.append(asyncio.create_task(self._deliver()))
 
@@ -69,7 +76,24 @@ class Piece:
             return web.json_response({"faults": self.faults})
         if request.path == "/health":
             return web.json_response({"faults": [fault["mode"] for fault in self.faults]})
+        if request.path == PATH and self.ledger:
+            return await self._book(self.ledger, request)
         return web.Response(status=404)
+
+    async def _book(self, ledger: Ledger, request: web.BaseRequest) -> web.Response:
+        """A write suffers what any request suffers; reading back is the rehearsal's own look, and suffers nothing."""
+        if request.method == "GET":
+            return web.json_response({"rows": ledger.read_back()})
+        words = await request.json()
+        status, _ = await self._invoke()
+        return web.json_response(ledger.write(words)) if status < 400 else web.Response(status=status)
+
+    def _paused(self) -> bool:
+        return any(fault["mode"] == PAUSED for fault in self.faults)
+
+    async def _copy(self, words: Wire) -> bool:
+        place = self.told["places"][self.told["replica"]]
+        return await post(self.session, place["url"] + PATH, words, place["timeout_ms"] / 1000 / self.clock.speed)
 
     async def _serve(self) -> int:
         arrived = self.clock.now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from gameday.rehearsal.processes import stopped
 from gameday.rehearsal.workload import actuators as fis
 from gameday.rehearsal.workload.actuators import Functions, Instances, Touches
 from gameday.rehearsal.workload.lag import Disturbances, Span
+from gameday.rehearsal.workload.ledger import PATH, matched
 from gameday.rehearsal.workload.places import Place
 from gameday.rehearsal.workload.provision import Provisioned, provision, weights
 from gameday.rehearsal.workload.publisher import LOAD, Publisher, Views, data_of
@@ -25,6 +27,7 @@ from gameday.rehearsal.workload.watcher import Watcher
 CALIBRATE_S = 1.5
 USUAL_MOST = 30.0
 SHORTEST_VIEW_S, LONGEST_VIEW_S = 0.5, 2.0
+READ_BACK_S, CATCH_UP_S = 3.0, 1.0
 SLACK_S = 0.1  # what a request may take beyond its time-out on a busy machine
 Wire = dict[str, Any]
 
@@ -105,6 +108,20 @@ class WorkloadRunner:
         """Windows that the machine disturbed, and its largest lag in scenario time."""
         return self.disturbances.since(since_ms)
 
+    def ledger(self, piece: str, since_ms: Ms) -> Wire:
+        """The canary writes of a table since then, each held against what its replica, else itself, has now
+        (``rows``: sequence, acked_ms, present, intact; None when it keeps none). OSError when one cannot be asked."""
+        every = self.workload.load.ledgers.get(piece)
+        if every is None:
+            return {"rows": None, "interval_ms": None}
+        told = self.places[LOAD].ask(f"{PATH}?piece={piece}&since={since_ms}", seconds=READ_BACK_S)["rows"]
+        holder, until = self.places[self.workload.pieces[piece].replica or piece], time.monotonic() + CATCH_UP_S
+        while True:  # what is on its way to the replica is not lost yet
+            rows = matched(told, holder.ask(PATH, seconds=READ_BACK_S)["rows"])
+            if time.monotonic() >= until or all(present for _, _, present, _ in rows):
+                return {"rows": rows, "interval_ms": every}
+            time.sleep(CATCH_UP_S / 10)
+
     def healthy(self) -> dict[str, bool]:
         """Which processes are there and answer, with no fault left on them."""
         return dict(zip(self.places, self._pool.map(Place.healthy, self.places.values()), strict=True))
@@ -141,9 +158,11 @@ class WorkloadRunner:
         calls = [piece.consumer] if piece.type == "queue" and piece.consumer else list(piece.calls)
         # an edge goes where its records lead, and those may be changed to any piece
         wanted = [p for p in self.workload.pieces if p != ident] if piece.type == "edge" else calls
+        wanted = [*wanted, *([piece.replica] if piece.replica else [])]
         own = {
             "id": ident, "type": piece.type, "latency_ms": piece.latency, "grace_ms": self.grace, "calls": calls,
             "seed": f"{self.seed}-{ident}", "endpoint": self.endpoint, "record": piece.record,
+            "replica": piece.replica,
             "zone": self.made.zones.get(piece.record or ""),
             "weighted": [[piece.routes[route], weight] for route, weight in weights(piece).items()],
             "places": {p: self._place(p) for p in wanted},
@@ -157,7 +176,9 @@ class WorkloadRunner:
         load = self.workload.load
         canaries = [self._place(p) | {"per_minute": rate} for p, rate in load.canaries.items()]
         given = {"per_minute": load.per_minute, "shape": load.shape, "seed": self.seed}
-        own = {"source": load.source, "load": given, "canaries": canaries}
+        ledgers = {p: self._place(p) | {"interval_ms": every, "seed": f"{self.seed}-{p}"}
+                   for p, every in load.ledgers.items()}  # fmt: skip
+        own = {"source": load.source, "load": given, "canaries": canaries, "ledgers": ledgers}
         return self._shared() | self._place(load.source) | own
 
     def _calibrate(self) -> None:
