@@ -225,7 +225,12 @@ def test_a_flood_of_commands_holds_up_neither_an_abort_nor_the_day(tmp_path: Pat
 def test_what_cannot_be_removed_does_not_hide_what_comes_after_it(tmp_path: Path) -> None:
     """A folder cannot be unlinked; more of them than one turn takes must not fill every turn."""
     bench = a_bench(tmp_path, fault(minutes=5))
-    bench.at(10, lambda: [(tmp_path / "inbox" / f"0-{n:04d}.json").mkdir() for n in range(2 * MOST)] and None)
+
+    def folders() -> None:
+        for number in range(2 * MOST):
+            (tmp_path / "inbox" / f"0-{number:04d}.json").mkdir()
+
+    bench.at(10, folders)
     bench.at(60, lambda: bench.raw("1-note", {"kind": "note", "who": "scribe", "what": {"text": "heard"}}))
     bench.run()
     assert answers(bench, "1-note") == [("note", "")]
