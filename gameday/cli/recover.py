@@ -33,8 +33,17 @@ def recover(run: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([{"run": f.run, "left": f.left, "clean": f.clean, "said": f.said} for f in found]))
     elif not found:
-        click.echo("Nothing to recover: every run here has ended, and nothing it injected is left.")
+        click.echo(_nothing(root))
     sys.exit(0 if all(f.clean for f in found) else UNSAFE)
+
+
+def _nothing(root: Path) -> str:
+    from gameday.runs import all_runs, is_live
+
+    live = ", ".join(run.name for run in all_runs(root) if is_live(run))
+    if live:
+        return f"Nothing was done: {live} is being conducted or recovered now, and what it injected may be there."
+    return "Nothing to recover: every run here has ended, and nothing it injected is left."
 
 
 def recover_all(
@@ -45,7 +54,7 @@ def recover_all(
     from gameday.wiring.recovering import recover as recover_one
 
     for run_dir in [only] if only else dead_runs(root):
-        say(f"Recovering {run_dir.name}: its conductor has died ...")
+        say(f"Recovering {run_dir.name}: its conductor died, or it left something behind ...")
         found = recover_one(root, run_dir)
         if found is None:
             say(f"{run_dir.name} is being conducted; nothing was done")

@@ -153,7 +153,8 @@ def fault_result(planned: PlannedFault, fault: FaultState) -> tuple[str, str | N
     if fault.ended_ms is not None and _refused(fault):
         return "failed", fault.stop_why or "refused by the provider"
     if fault.not_effective:
-        return "failed", f"no effect was seen: {planned.effective}"
+        said = "no effect was seen" if fault.witness_read else "its witness could not be read"
+        return "failed", f"{said}: {planned.effective}"
     if fault.not_gone:
         return "failed", f"not seen gone: {planned.gone}"
     if fault.gone_ms is None or not _told(planned, fault):

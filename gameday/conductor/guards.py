@@ -56,13 +56,23 @@ def _signals(plan: Plan, guard: Guard) -> list[Signal]:
 def _unread(plan: Plan, state: State, guard: Guard, now: Ms) -> list[str]:
     """The signals of which nothing has been known for three of their periods, beyond the time they need to settle."""
     assert state.t_go is not None  # guard_actions asks only then
-    silent = []
+    silent = _absent(plan, guard)
     for signal in _signals(plan, guard):
         newest = _newest(state, signal, state.t_go)
         since = max(newest, state.claimed_ms)  # before that nobody looked
         if now - since - signal.settles_ms > (UNREADABLE_PERIODS + 1) * signal.period_ms:
             silent.append(signal.id)
     return silent
+
+
+def _absent(plan: Plan, guard: Guard) -> list[str]:
+    """What a guard on a tolerance would have to read and the plan does not hold: nobody will ever read it."""
+    if not isinstance(guard, ToleranceGuard):
+        return []
+    measure = next(t for t in plan.tolerances if t.id == guard.tolerance).measure
+    named = {"attempts": measure.attempts, "failures": measure.failures}
+    known = {s.id for s in plan.signals}
+    return [name or f"{kind} of {guard.tolerance}" for kind, name in named.items() if name not in known]
 
 
 def _newest(state: State, signal: Signal, t_go: Ms) -> Ms:
@@ -95,9 +105,9 @@ def used_share(plan: Plan, state: State, tolerance_id: str, now: Ms) -> float | 
     dt = plan.signal(str(tolerance.pair[0])).period_ms
     seen = buckets(plan, state, tolerance, state.t_go - plan.baseline_ms, now)
     baseline = sum(1 for b in seen if b.start_ms + dt <= state.t_go)
-    upper = upper_so_far(tolerance, seen, dt, baseline)
+    upper = upper_so_far(tolerance, seen, dt, baseline, state.lag_ms)
     if upper is None:
-        upper = upper_so_far(tolerance, _begun_well(seen, dt), dt, baseline + 1)
+        upper = upper_so_far(tolerance, _begun_well(seen, dt), dt, baseline + 1, state.lag_ms)
     if upper is None or not upper:
         return upper
     return upper / tolerance.limit if tolerance.limit else 1.0  # a limit of nothing is used up by anything

@@ -93,6 +93,9 @@ _SAYS = {
 }
 
 
+_UNREAD = "Of fault {step} nobody saw whether it had an effect: its witness could not be read ({witness})"
+
+
 class _Absent(dict[str, Any]):
     def __missing__(self, key: str) -> str:
         return "(not recorded)"
@@ -100,7 +103,8 @@ class _Absent(dict[str, Any]):
 
 def says(event: Event) -> str:
     """One event in words; an unknown type shows its name."""
-    return _SAYS.get(event.type, event.type).format_map(_Absent(event.what))
+    unread = event.type == "fault.not_effective" and not event.what.get("read")
+    return (_UNREAD if unread else _SAYS.get(event.type, event.type)).format_map(_Absent(event.what))
 
 
 def clock(seconds: float | None) -> str:

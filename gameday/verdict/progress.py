@@ -16,14 +16,17 @@ from gameday.verdict.states import Bucket, state
 from gameday.verdict.volume import count
 
 
-def upper_so_far(tolerance: Tolerance, seen: Sequence[Bucket], dt_ms: int, baseline: int) -> float | None:
-    """The upper bound in the tolerance's unit (milliseconds, transactions, minor units), 0 when nothing was disrupted;
-    None when there is nothing to measure. ``baseline`` counts the buckets before the first fault."""
+def upper_so_far(
+    tolerance: Tolerance, seen: Sequence[Bucket], dt_ms: int, baseline: int, clock_ms: int = 0
+) -> float | None:
+    """The upper bound in the tolerance's unit (milliseconds, or transactions), 0 when nothing was disrupted; None
+    when there is nothing to measure. ``baseline`` counts the buckets before the first fault; ``clock_ms`` is the clock
+    error of D8 as the verdict counts it."""
     known = list(dropwhile(lambda b: state(b, tolerance.thresholds) == "unknown", seen))
     baseline = max(0, baseline - (len(seen) - len(known)))
     if not known:
         return None
-    method = method_for(tolerance, dt_ms, 0, baseline * dt_ms)
+    method = method_for(tolerance, dt_ms, clock_ms, baseline * dt_ms)
     after = known[-1].start_ms + dt_ms
     good = [Bucket(after + i * dt_ms, 100.0, 0.0) for i in range(-(-method.hold_ms // dt_ms) + 1)]
     buckets = [*known, *good]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gameday.clock import Anchor, Clock, ScenarioClock
 from gameday.conductor.ledger import Ledger, outstanding
 from gameday.conductor.undo import undo_all
-from gameday.errors import DamagedRun
+from gameday.errors import DamagedRun, GamedayError
 from gameday.faults.fis_template import RUN_TAG
 from gameday.journal.events import Draft, Event
 from gameday.journal.state import State, fold
@@ -24,7 +24,7 @@ from gameday.model.workspace import REHEARSAL, REHEARSAL_ENVIRONMENT
 from gameday.plan import Plan, load_plan
 from gameday.protocols import Fault, ProviderStatus, Trace
 from gameday.runs import JOURNAL, LOCK, is_live, runs_folder
-from gameday.wiring.rehearsing import RECORD, clock_after, still_there
+from gameday.wiring.rehearsing import RECORD, clock_after, end_leftovers, still_there
 from gameday.wiring.sockets import Sockets, sockets
 from gameday.wiring.starting import LEDGER, PLAN, conduct, take_lock
 
@@ -80,12 +80,15 @@ def recover(root: Path, run_dir: Path) -> Recovered | None:
 
 def _recover(root: Path, run_dir: Path) -> Recovered:
     plan, events, trouble = _what_is_known(run_dir)
-    left = tuple(x.step for x in outstanding(run_dir / LEDGER).left)
+    found = outstanding(run_dir / LEDGER)
+    left = tuple(x.step for x in found.left)
     rehearsed = (run_dir / RECORD).exists() or (plan is not None and plan.environment == REHEARSAL)
     if plan is None and not rehearsed:
         said = f"{trouble}; stop what is tagged {RUN_TAG}={run_dir.name} in the account by hand"
-        return Recovered(run_dir.name, left, not left, said)
+        return Recovered(run_dir.name, left, not left and not found.damaged, said)
     rehearsal = still_there(run_dir, root) if rehearsed else None
+    if rehearsed and rehearsal is None:
+        end_leftovers(root)
     filled = _sockets(plan, rehearsal, rehearsed)
     if plan is None or trouble:
         clean = _undo_only(run_dir, filled)
@@ -98,7 +101,7 @@ def _what_is_known(run_dir: Path) -> tuple[Plan | None, list[Event], str]:
     try:
         plan = load_plan(run_dir / PLAN)
         events, _ = read(run_dir / JOURNAL)
-    except (DamagedRun, OSError) as error:
+    except (GamedayError, OSError) as error:  # whatever is wrong with plan or journal, undo needs neither
         trouble = str(error)
     return plan, events, trouble
 

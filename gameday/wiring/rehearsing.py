@@ -63,6 +63,14 @@ def still_there(run_dir: Path, root: Path) -> Rehearsal | None:
     return None
 
 
+def end_leftovers(root: Path) -> None:
+    """Kill what a dead daemon left of its processes: only then is what they suffered gone with it."""
+    from gameday.rehearsal.client import state_file
+    from gameday.rehearsal.processes import kill_leftovers
+
+    kill_leftovers(state_file(root))
+
+
 def clock_after(at: Ms, speed: float) -> ScenarioClock:
     """A scenario clock that goes on from an instant, when the clock of the rehearsal is gone."""
     here = Anchor.here(speed)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gameday import __version__
+from gameday.aws import CallFailed
 from gameday.clock import Anchor, Clock, ScenarioClock, wall_ms
 from gameday.conductor.effects import Threads
 from gameday.conductor.ledger import Ledger
@@ -83,7 +84,8 @@ def _locks(root: Path) -> Path:
 
 def preflight(plan: Plan, sockets: Sockets, run: str) -> list[Problem]:
     """What the providers say of the faults before anything is touched, and whether somebody can read each signal.
-    CouldNotStart when a fault cannot be started, or a signal not be read."""
+    CouldNotStart when a fault cannot be started, a signal not be read, or AWS does not say whose account it is."""
+    _identity(sockets)
     _, unread = sources(plan.signals, sockets.observers, 0)
     write = "an observer of another source, or install what reads this one"
     problems = [Problem("SOURCE_UNREADABLE", f"nothing here reads {s.source} (signal {s.id})", write) for s in unread]
@@ -104,6 +106,15 @@ def _foreseen(signal: Signal, observers: Sequence[Observer]) -> list[Problem]:
     """What the observer of a signal says would keep it from being read."""
     found = [o for o in observers if signal.source in o.sources and isinstance(o, Foresees)]
     return [problem for observer in found for problem in observer.check(signal)]
+
+
+def _identity(sockets: Sockets) -> None:
+    """On AWS nothing of the day works when it is not known in whose account we are: then it does not begin."""
+    if sockets.aws.endpoint is None:
+        try:
+            sockets.aws.client("sts")
+        except CallFailed as error:
+            raise CouldNotStart(error.problems) from error
 
 
 def may_start(plan: Plan) -> None:

@@ -14,6 +14,9 @@ from werkzeug.serving import make_server
 from gameday.aws import Aws, CallFailed, told
 from gameday.errors import CouldNotStart
 from gameday.model.workspace import Environment
+from gameday.wiring.sockets import sockets
+from gameday.wiring.starting import preflight
+from tests.conductor.bench import a_plan
 
 OWN = "123456789012"  # the account of moto's default credentials
 OTHER = "111122223333"
@@ -157,3 +160,15 @@ def test_what_aws_says_is_told_with_its_code_and_nothing_more() -> None:
         "error AWS_REFUSED: fis StopExperiment: ThrottlingException: Rate exceeded\n"
         "    write: try again later; AWS limits the rate of this call"
     )
+
+
+def test_a_run_does_not_begin_when_aws_does_not_say_whose_account_it_is(
+    sts: Sts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else is called, and it is no warning: no read of the day could work."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    plan = a_plan(environment="staging")
+    with pytest.raises(CouldNotStart) as refused:
+        preflight(plan, sockets(environment(OWN), None), "r-1")
+    assert [p.code for p in refused.value.problems] == ["AWS_NOT_REACHED"]
+    assert sts.asked == []

@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from gameday.cli.main import group
+from gameday.wiring.starting import take_lock
 
 DATA = Path(__file__).parents[1] / "data" / "judge"
 GOLDEN = {
@@ -87,3 +91,18 @@ def test_help_and_version_import_nothing_heavy() -> None:
         "gameday.plugins",
         "importlib.metadata",
     } & set(modules)
+
+
+def test_recover_does_not_call_all_well_while_a_run_is_conducted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its fault may be there, and so may that of one which another recover has in hand."""
+    run = tmp_path / ".gameday" / "runs" / "20261124-1200-short"
+    run.mkdir(parents=True)
+    (run / "journal.jsonl").touch()
+    lock = take_lock(run / "conductor.lock")
+    assert lock is not None
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(group, ["recover"])
+    lock.release()
+    assert said.output.startswith("Nothing was done: 20261124-1200-short is being conducted or recovered now")

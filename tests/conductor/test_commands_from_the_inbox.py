@@ -226,11 +226,11 @@ def test_what_cannot_be_removed_does_not_hide_what_comes_after_it(tmp_path: Path
     """A folder cannot be unlinked; more of them than one turn takes must not fill every turn."""
     bench = a_bench(tmp_path, fault(minutes=5))
 
-    def block() -> None:
-        for n in range(2 * MOST):
-            (tmp_path / "inbox" / f"0-{n:04d}.json").mkdir()
+    def folders() -> None:
+        for number in range(2 * MOST):
+            (tmp_path / "inbox" / f"0-{number:04d}.json").mkdir()
 
-    bench.at(10, block)
+    bench.at(10, folders)
     bench.at(60, lambda: bench.raw("1-note", {"kind": "note", "who": "scribe", "what": {"text": "heard"}}))
     bench.run()
     assert answers(bench, "1-note") == [("note", "")]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gameday.conductor.guards import used_share
+from gameday.journal.events import Draft
 from gameday.protocols import Sample
 from tests.conductor.bench import MINUTE, PERIOD, Bench, S, a_plan, fault, signal
 
@@ -161,3 +162,23 @@ def test_no_guard_looks_at_what_was_before_the_go(tmp_path: Path) -> None:
     bench.watch.series["other"] = lambda t: 100.0 if t < (bench.state.t_go or 2**60) else 0.0
     assert bench.run() == "completed"
     assert fired(bench) == []
+
+
+def test_a_guard_counts_the_clock_error_as_the_verdict_does(tmp_path: Path) -> None:
+    """A rehearsal's lag widens the upper bound of the verdict (D8), so it is in that of a guard."""
+    bench, seen = guarded(tmp_path, minutes=4), list[float | None]()
+    bench.at(50, lambda: bench.conductor.record(Draft("rehearsal.disturbed", {"from_ms": 0, "to_ms": 0, "lag_ms": S})))
+    for at in (49, 51):
+        bench.at(at, lambda: seen.append(used_share(bench.plan, bench.state, "outage", bench.clock.now())))
+    bench.run()
+    before, after = seen
+    assert before is not None and after == pytest.approx(before + S / (30 * MINUTE))
+
+
+def test_a_guard_on_a_tolerance_that_nobody_measures_stops_the_day_before_anything_is_broken(tmp_path: Path) -> None:
+    """It could never fire; who relies on it must not think that somebody watches."""
+    blind = outage(measure={"attempts": "attempts", "failures": "nowhere"})
+    bench = guarded(tmp_path, {"tolerance": "outage", "at": "50%"}, tolerances=[blind])
+    assert bench.run() == "aborted"
+    assert fired(bench)[0] == (0.0, "guard.unreadable", "outage at 50%")
+    assert bench.calls("start") == []

@@ -48,6 +48,7 @@ def test_a_witness_that_cannot_be_read_in_time_leaves_the_effect_unwitnessed(tmp
     bench.run()
     bench.check()
     assert bench.of("fault.not_effective")[0].what["read"] is False
+    assert bench.of("step.ended")[0].what["why"] == "its witness could not be read: failures at least 1"
     assert "FAULT_NOT_WITNESSED" in bench.verdict()["tolerances"][0]["codes"]
 
 

@@ -19,11 +19,15 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from gameday.aws import Aws
 from gameday.clock import to_datetime
+from gameday.conductor.ledger import Ledger
 from gameday.errors import CouldNotStart
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.rehearsal import client
 from gameday.rehearsal.lookup import local_client
 from gameday.rehearsal.processes import alive, kill_leftovers, started, stopped
+from gameday.wiring.recovering import recover
+from gameday.wiring.rehearsing import RECORD
+from gameday.wiring.starting import LEDGER
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-2/fis/aws4_request"}
 
@@ -73,6 +77,32 @@ def test_leftovers_of_a_dead_daemon_are_killed_and_nothing_else(tmp_path: Path, 
     assert kill_leftovers(file) == [left.pid]
     assert left.wait(5) == -signal.SIGKILL and alive(stranger.pid)
     assert not file.exists()
+
+
+def test_recover_calls_all_gone_only_when_the_processes_of_a_dead_daemon_have_ended(
+    tmp_path: Path, sleeper: Any
+) -> None:
+    """They may outlive their daemon; what they suffered would go on in them."""
+    left, stranger = sleeper(), sleeper()
+    pieces = {"left": {"pid": left.pid, "port": 1, "started": started(left.pid)}}
+    state(tmp_path, stranger.pid, started(stranger.pid) - 1, **pieces)
+    run_dir = tmp_path / ".gameday" / "runs" / "r-1"
+    run_dir.mkdir(parents=True)
+    (run_dir / RECORD).write_text("{}", "utf-8")
+    ledger = Ledger(run_dir / LEDGER)
+    ledger.intend("stop", "fis", {"run": "r-1", "step": "stop", "token": "t"})
+    ledger.close()
+    found = recover(tmp_path, run_dir)
+    assert found is not None and found.clean and found.left == ("stop",)
+    assert left.wait(5) == -signal.SIGKILL and alive(stranger.pid)
+
+
+def test_a_damaged_ledger_is_not_called_safe_where_nobody_knows_which_account_to_ask(tmp_path: Path) -> None:
+    run_dir = tmp_path / ".gameday" / "runs" / "r-1"
+    run_dir.mkdir(parents=True)
+    (run_dir / LEDGER).write_bytes(b'rubbish\n{"op":"gone","step":"x"}\n')
+    found = recover(tmp_path, run_dir)
+    assert found is not None and found.left == () and not found.clean
 
 
 def test_the_pieces_of_a_living_daemon_are_left_alone(tmp_path: Path, sleeper: Any) -> None:
