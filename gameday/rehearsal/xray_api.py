@@ -105,14 +105,14 @@ class XRay:
         if given.get("TimeRangeType", "TraceId") != "TraceId" or given.get("Sampling"):
             raise _refused("TimeRangeType other than TraceId, or Sampling")
         traces = self.store.within(start, end)
-        told = {"ApproximateTime": self.clock.now() / 1000, "TracesProcessedCount": len(traces)}
         if given.get("NextToken"):
             shown, rest = self._pages.next(str(given["NextToken"]), SUMMARIES_A_PAGE)
         else:
             test = compiled(given["FilterExpression"]) if given.get("FilterExpression") else None
             found = [summary(trace) for trace in traces if test is None or matches(test, trace)]
             shown, rest = self._pages.first(found, SUMMARIES_A_PAGE)
-        return {"TraceSummaries": shown, **told, **rest}
+        at = min((s["StartTime"] for s in shown), default=start / 1000)  # "the start time of this page of results"
+        return {"TraceSummaries": shown, "ApproximateTime": at, "TracesProcessedCount": len(traces), **rest}
 
     def batch_get_traces(self, given: Wire) -> Wire:
         """BatchGetTraces: at most five ids; those that are not known are named."""

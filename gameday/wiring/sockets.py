@@ -12,6 +12,7 @@ from gameday.model.runbook import AwsCall
 from gameday.model.workspace import Environment
 from gameday.observers.aws_state import AwsStateObserver
 from gameday.observers.cloudwatch import CloudWatchObserver
+from gameday.observers.xray import XRayObserver
 from gameday.people.channels import TerminalChannel
 from gameday.protocols import Channel, Fault, Observer
 
@@ -37,5 +38,5 @@ def sockets(environment: Environment, endpoint: str | None) -> Sockets:
     """Filled for an environment; ``endpoint`` is the loopback AWS of a rehearsal. Nothing is called yet."""
     aws = Aws(environment, endpoint)
     faults: dict[str, Fault] = {"fis": FisFault(aws)}
-    observers: list[Observer] = [CloudWatchObserver(aws), AwsStateObserver(aws)]
+    observers: list[Observer] = [CloudWatchObserver(aws), AwsStateObserver(aws), XRayObserver(aws)]
     return Sockets(aws, faults, observers, TerminalChannel())
