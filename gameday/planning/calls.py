@@ -32,6 +32,16 @@ def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:
         ("cloudwatch", "GetMetricData", "metrics", [s for s in signals if s.source in _METRICS]),
         ("cloudwatch", "DescribeAlarms", "alarms", [s for s in signals if s.source == ALARM_SOURCE]),
     ]
+    traced = [s for s in signals if s.source in ("xray.service", "xray.edge")]
+    groups += [
+        ("xray", "GetServiceGraph", "the service graph, for signals", traced),
+        (
+            "xray",
+            "GetTraceSummaries",
+            "traces by filter, for signals",
+            [s for s in signals if s.source == "xray.traces"],
+        ),
+    ]
     for signal in (s for s in signals if s.source == "aws.state"):
         service = str(signal.query.get("type", "aws:?")).split(":")[1]
         groups.append((service, "Describe", f"the state behind {signal.id}", [signal]))

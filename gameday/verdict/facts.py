@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from gameday.clock import Ms
 from gameday.errors import DamagedRun, Problem
 from gameday.journal.events import CONDUCTOR, Event
+from gameday.verdict.edges import Graph, graph_seen
 from gameday.verdict.injected import Injected, change
 from gameday.verdict.shape import check, instant, number
 
@@ -58,6 +59,7 @@ class Facts:
     lag_ms: Ms = 0
     clock_steps: int = 0
     failed_reads: int = 0
+    graphs: dict[str, Graph] = field(default_factory=dict)
     looks: dict[str, list[tuple[Ms, Ms]]] = field(default_factory=dict)
     tells_looks: bool = False
     look_ms: Ms | None = None
@@ -198,6 +200,11 @@ def _sampled(facts: Facts, event: Event) -> None:
                 known[instant(start)] = number(value)
 
 
+def _graph(facts: Facts, event: Event) -> None:
+    name, graph = graph_seen(event)
+    facts.graphs[name] = graph
+
+
 def _run_ended(facts: Facts, event: Event) -> None:
     facts.ended_status = event.what["status"]
 
@@ -219,5 +226,6 @@ _HANDLERS: dict[str, Handler] = {
     "clock.stepped": _clock,
     "observer.failed": _failed_read,
     "signals.sampled": _sampled,
+    "graph.seen": _graph,
     "run.ended": _run_ended,
 }
