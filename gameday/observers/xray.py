@@ -1,9 +1,9 @@
 """X-Ray's service graph and traces: sources ``xray.service``, ``xray.edge`` and ``xray.traces``.
 
-One GetServiceGraph for each closed bucket answers all signals of nodes and edges with that period; one
-GetTraceSummaries for each closed bucket and filter. A bucket that was read after it had settled is kept and not asked
-for again, so a look makes at most ``settles/period + 2`` of each (times pages) once it has caught up, and never more
-than ``CALLS_A_LOOK``: what is left is asked for at the next look.
+One GetServiceGraph for each settled bucket answers all signals of nodes and edges with that period; one
+GetTraceSummaries for each settled bucket and filter. What was read is kept and not asked for again, so that a day makes
+one call a bucket (times pages); a bucket that was empty is asked for twice more, as ``PATIENCE`` periods pass. A look
+never makes more than ``CALLS_A_LOOK``: what is left is asked for at the next.
 
 X-Ray samples, and shows a trace about a minute after it ended. What it does not show is unknown, not healthy: a node
 or an edge that is not in the graph has no sample. Only where the caller was seen serving requests, an edge that is
@@ -25,6 +25,7 @@ from gameday.protocols import Sample, ServiceGraph, Window
 LONGEST_MS = 6 * 3_600_000  # one GetServiceGraph: "Time range cannot be longer than 6 hours"
 CALLS_A_LOOK = 120
 LARGEST_PAGES = 50
+PATIENCE = 2
 TRACES = "xray.traces"
 Key = tuple[str, Ms, Ms]
 T = TypeVar("T")
@@ -45,20 +46,20 @@ class XRayObserver:
         self._kept: dict[Key, Any] = {}
 
     def sample(self, signals: Sequence[Signal], window: Window) -> Mapping[str, Sequence[Sample]]:
-        """All closed buckets of the window. Raises CallFailed, and Unreadable for an answer that is not whole."""
+        """All settled buckets of the window. Raises CallFailed, and Unreadable for an answer that is not whole."""
         look = _Look(self._aws, self._kept, window)
         found: dict[str, list[Sample]] = {signal.id: [] for signal in signals}
         graphs = [s for s in signals if s.source != TRACES]
         for period in sorted({s.period_ms for s in graphs}):
             asked = [s for s in graphs if s.period_ms == period]
             settles = max(s.settles_ms for s in asked)
-            for start, end in buckets(window, period):
+            for start, end in buckets(window, period, settles):
                 seen = look.once(("", start, end), settles, lambda a=start, b=end: look.graph(a, b))  # type: ignore[misc]  # mypy infers no lambda with defaults
                 for signal in asked:
                     _keep(found[signal.id], start, value(signal, seen))
         for signal in (s for s in signals if s.source == TRACES):
             wanted = TracesQuery.model_validate(signal.query).filter
-            for start, end in buckets(window, signal.period_ms):
+            for start, end in buckets(window, signal.period_ms, signal.settles_ms):
                 count = look.once(
                     (wanted, start, end),
                     signal.settles_ms,
@@ -89,7 +90,7 @@ class _Look:
             known: T = self.kept[key]
             return known
         found = ask()
-        if self.window.end_ms >= key[2] + settles:
+        if found or self.window.end_ms >= key[2] + settles + PATIENCE * (key[2] - key[1]):
             self.kept[key] = found
         return found
 
@@ -124,10 +125,10 @@ class _Look:
         return float(matching) if matching or looked_at else None
 
 
-def buckets(window: Window, period: Ms) -> Iterator[tuple[Ms, Ms]]:
-    """The buckets that lie in the window whole, aligned to the period: an open one would say too little."""
+def buckets(window: Window, period: Ms, settles: Ms) -> Iterator[tuple[Ms, Ms]]:
+    """The buckets of the window that have settled, aligned to the period: a younger one would say too little."""
     first = -(-window.start_ms // period) * period
-    for start in range(first, window.end_ms - period + 1, period):
+    for start in range(first, window.end_ms - settles - period + 1, period):
         yield start, start + period
 
 

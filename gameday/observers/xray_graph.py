@@ -66,6 +66,9 @@ class Seen:
     nodes: dict[Name, Figures] = field(default_factory=dict)
     edges: dict[tuple[Name, Name], Figures] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        return bool(self.nodes)
+
     def node(self, name: str, kind: str | None) -> Figures | None:
         """The node of this name, and type where one is given; None when it is not in the graph."""
         found = [f for (n, k), f in self.nodes.items() if n == name and kind in (None, k)]

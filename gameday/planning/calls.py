@@ -49,6 +49,9 @@ def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:
         if read:
             why = f"read {what} ({len(read)})"
             yield Call(step=None, service=service, operation=operation, why=why, times=_times(read, day_ms))
+    if any(s.source.startswith("xray.") for s in signals):
+        why = "read the whole service graph, before and during the fault"
+        yield Call(step=None, service="xray", operation="GetServiceGraph", why=why, times="2")
 
 
 def _times(signals: Sequence[Signal], day_ms: int) -> str:
