@@ -40,8 +40,14 @@ def _row(row: dict[str, Any]) -> dict[str, str]:
         "edge": f"{row['from']} to {row['to']}",
         "before": _count(row["before"]),
         "during": _count(row["during"]),
-        "rise": "unknown" if row["rise"] is None else f"{row['rise'] * 100:+.1f} points",
+        "rise": _change(row["rise"]),
     }
+
+
+def _change(rise: float | None) -> str:
+    if rise is None:
+        return "unknown"
+    return f"{'up' if rise > 0 else 'down'} {abs(rise) * 100:.1f} points" if rise else "none"
 
 
 def _count(told: dict[str, int] | None) -> str:
