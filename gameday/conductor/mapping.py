@@ -36,8 +36,8 @@ class Mapping:
         if observer is None:
             return
         for name, window in windows(state):
-            again = name not in state.graphs and state.graph_failures.get(name, 0) < MOST_TRIES
-            if again and (state.abort or now >= window.end_ms + self._settles):
+            tries = state.graphs.get(name, [])
+            if True not in tries and len(tries) < MOST_TRIES and (state.abort or now >= window.end_ms + self._settles):
                 yield f"graph:{name}", lambda n=name, w=window: [seen(n, w, observer.graph(w))]  # type: ignore[misc]  # mypy infers no lambda with defaults
 
     @staticmethod

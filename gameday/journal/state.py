@@ -101,8 +101,7 @@ class State:
     skips: set[str] = field(default_factory=set)
     notes: list[tuple[Ms, str, str]] = field(default_factory=list)
     commands: set[str] = field(default_factory=set)
-    graphs: set[str] = field(default_factory=set)  # windows of which the service graph was seen
-    graph_failures: dict[str, int] = field(default_factory=dict)
+    graphs: dict[str, list[bool]] = field(default_factory=dict)  # by window, whether each try read the service graph
     undo_failed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
@@ -341,15 +340,9 @@ def _disturbed(state: State, event: Event) -> None:
     state.lag_ms = max(state.lag_ms, event.what.get("lag_ms", 0))
 
 
-@_on("graph.seen")
-def _graph_seen(state: State, event: Event) -> None:
-    state.graphs.add(event.what["window"])
-
-
-@_on("graph.failed")
-def _graph_failed(state: State, event: Event) -> None:
-    name = event.what["window"]
-    state.graph_failures[name] = state.graph_failures.get(name, 0) + 1
+@_on("graph.seen", "graph.failed")
+def _graph(state: State, event: Event) -> None:
+    state.graphs.setdefault(event.what["window"], []).append(event.type == "graph.seen")
 
 
 @_on("clock.stepped")
