@@ -90,6 +90,14 @@ class Cost(Strict):
     basis: str = ""
 
 
+class Mapped(Strict):
+    """A resource on the map of the service: the names by which a trace may show it, and what it needs."""
+
+    id: str
+    names: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
 class Plan(Strict):
     """The whole day. Serialised as plan.json."""
 
@@ -117,6 +125,7 @@ class Plan(Strict):
     cost: Cost
     inputs: dict[str, str]  # path in the workspace -> sha256
     debrief: tuple[str, ...] = ()
+    service_map: tuple[Mapped, ...] = ()
 
     def step(self, ident: str) -> PlannedStep:
         """The step of this id; KeyError when there is none."""

@@ -208,6 +208,51 @@ class Ledgers(Protocol):
 
 
 @dataclass(frozen=True)
+class Tally:
+    """What came of calls that were traced: a sample of them, not all. ``errors`` are 4xx without throttles, ``faults``
+    5xx and no answer; ``seconds`` is the sum of their response times."""
+
+    total: int
+    ok: int
+    errors: int
+    throttles: int
+    faults: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """A service that was seen, and what it answered."""
+
+    name: str
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class GraphEdge:
+    """What one service met when it called another."""
+
+    source: str
+    target: str
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class ServiceGraph:
+    """Who called whom in a window, as far as it was traced."""
+
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+
+
+@runtime_checkable
+class Graph(Protocol):
+    """Optional, of an observer: the service graph of a window. Raises when it cannot be read."""
+
+    def graph(self, window: Window) -> ServiceGraph: ...
+
+
+@dataclass(frozen=True)
 class Prompt:
     """Something put before a person."""
 

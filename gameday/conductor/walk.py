@@ -19,6 +19,7 @@ from gameday.conductor.commands import Inbox
 from gameday.conductor.decide import decide
 from gameday.conductor.effects import Inline, Outcome, Threads
 from gameday.conductor.ledger import Ledger, outstanding
+from gameday.conductor.mapping import Mapping
 from gameday.conductor.perform import NotYet, Performer, order_of, token
 from gameday.conductor.sampling import Found, Source, failed, read
 from gameday.conductor.undo import undo_all
@@ -62,6 +63,7 @@ class Conductor:
 
     def __post_init__(self) -> None:
         self.inbox = Inbox(self.plan, self.run_dir)
+        self.mapping = Mapping(self.sources)
         self._polled: dict[str, Ms] = {}
         self._asleep, self._offset = suspended_ns(), self._wall_offset()
         self._disturbed_to = self.state.phase_ms.get("baseline", self.clock.now())
@@ -198,6 +200,8 @@ class Conductor:
             LOG.warning("%s failed: %s: %s", outcome.key, type(outcome.error).__name__, outcome.error)
         if kind == "start":
             return self._not_started(name, outcome.error)
+        if kind == "graph":
+            return self.mapping.failed(name, outcome.error)
         return []  # polls, stops and deliveries are asked for again until they succeed
 
     def _not_started(self, step: str, error: BaseException) -> list[Draft]:
@@ -217,6 +221,8 @@ class Conductor:
     # ---- signals
     def _look(self) -> None:
         now = self.clock.now()
+        for name, work in self.mapping.due(self.state, now):
+            self.effects.run(name, work)
         for source in self.sources:
             key = f"observe:{source.name}"
             if source.due(now) and not self._hangs(source, key, now):

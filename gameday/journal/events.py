@@ -32,6 +32,9 @@ signals.sampled     values: {signal: [[start_ms, value or null], ...]}   new or 
                     read_to_ms: {signal: ms}  the end up to which the sources were asked, also when nothing was new
 observer.failed     source, error, signals
 alarm.changed       signal, state, since_ms
+graph.seen          window: baseline | fault, from_ms, to_ms, nodes: [{name, total, ok, errors, throttles, faults,
+                    seconds}], edges: [{from, to, and the same}], left_out   counts are of the traces that were sampled
+graph.failed        window, error             the service graph could not be read; nothing waits for it
 rehearsal.disturbed from_ms, to_ms, lag_ms    buckets in it are unknown
 clock.stepped       by_ms, source
 ledger.reconciled   ledger, acked, present, unread, missing: [sequence, ...], corrupt, duplicates, first_missing_ms,

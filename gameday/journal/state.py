@@ -102,6 +102,7 @@ class State:
     skips: set[str] = field(default_factory=set)
     notes: list[tuple[Ms, str, str]] = field(default_factory=list)
     commands: set[str] = field(default_factory=set)
+    graphs: dict[str, list[bool]] = field(default_factory=dict)  # by window, whether each try read the service graph
     undo_failed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
@@ -338,6 +339,11 @@ def _disturbed(state: State, event: Event) -> None:
     if window[1] > window[0]:
         state.disturbed.append(window)
     state.lag_ms = max(state.lag_ms, event.what.get("lag_ms", 0))
+
+
+@_on("graph.seen", "graph.failed")
+def _graph(state: State, event: Event) -> None:
+    state.graphs.setdefault(event.what["window"], []).append(event.type == "graph.seen")
 
 
 @_on("clock.stepped")

@@ -10,6 +10,7 @@ from gameday.errors import Place, Problem
 from gameday.model.content import Content, Loaded, SourceFile
 from gameday.model.lint_scenario import CheckFault, review_scenario
 from gameday.model.measure import LEDGER_METRICS, Measure, pair
+from gameday.model.observer import Observer
 from gameday.model.review import Review
 from gameday.model.runbook import Runbook
 from gameday.model.service import Resources, Service
@@ -30,6 +31,7 @@ _WRITE = {
     "value": "measure: {attempted_value: OBSERVER, failed_value: OBSERVER, currency: GBP}",
     "data_loss_time": _LEDGER, "data_integrity": _LEDGER,
 }  # fmt: skip
+XRAY_SETTLES_MS = 60_000
 _LISTS = ("people", "processes", "technology", "facilities", "information", "third_parties")
 
 
@@ -48,6 +50,8 @@ def lint(content: Content, check_fault: CheckFault) -> list[Problem]:
         _runbook(review, runbook)
     for workload in content.workloads.values():
         _workload(review, workload)
+    for observer in content.observers.values():
+        _observer(review, observer)
     _unused(review)
     _file_names(review)
     return sorted(review.problems.found, key=lambda p: p.place or Place(""))
@@ -169,6 +173,14 @@ def _piece_names(piece: Piece) -> list[tuple[str, Path_]]:
     names += [(ident, ("routes", route)) for route, ident in piece.routes.items()]
     names += [(piece.replica, ("replica",))] if piece.replica else []
     return names + ([(piece.consumer, ("consumer",))] if piece.consumer else [])
+
+
+def _observer(review: Review, loaded: Loaded[Observer]) -> None:
+    """X-Ray shows a trace about a minute after it ended; a bucket read before says too little."""
+    observer = loaded.model
+    if observer.source.startswith("xray.") and observer.settles < XRAY_SETTLES_MS:
+        what = f"traces settle about a minute after they ended, and {observer.id!r} believes them sooner"
+        review.warn("SETTLES_SHORT", what, "settles: 60s", loaded.file, ("settles",))
 
 
 def _unused(review: Review) -> None:

@@ -10,6 +10,7 @@ from gameday.planning.calls import plan_calls, plan_cost
 from gameday.planning.case import Case, open_case
 from gameday.planning.digest import digest
 from gameday.planning.envelope import check_envelope
+from gameday.planning.mapped import plan_map
 from gameday.planning.signals import plan_signals
 from gameday.planning.spans import longest_day
 from gameday.planning.steps import limit_waits, plan_steps
@@ -55,6 +56,7 @@ def build_plan(content: Content, scenario_id: str, environment_name: str, faults
         cost=plan_cost(steps, outlines, signals, day),
         inputs=inputs,
         debrief=case.scenario.debrief,
+        service_map=plan_map(case.service),
     )
 
 

@@ -39,6 +39,16 @@ def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:
         ("cloudwatch", "DescribeAlarms", "alarms", [s for s in signals if s.source == ALARM_SOURCE]),
     ]
     groups += [(*call, [s for s in signals if s.source == source]) for source, call in _ONE_EACH.items()]
+    traced = [s for s in signals if s.source in ("xray.service", "xray.edge")]
+    groups += [
+        ("xray", "GetServiceGraph", "the service graph, for signals", traced),
+        (
+            "xray",
+            "GetTraceSummaries",
+            "traces by filter, for signals",
+            [s for s in signals if s.source == "xray.traces"],
+        ),
+    ]
     for signal in (s for s in signals if s.source == "aws.state"):
         service = str(signal.query.get("type", "aws:?")).split(":")[1]
         groups.append((service, "Describe", f"the state behind {signal.id}", [signal]))
@@ -46,6 +56,9 @@ def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:
         if read:
             why = f"read {what} ({len(read)})"
             yield Call(step=None, service=service, operation=operation, why=why, times=_times(read, day_ms))
+    if any(s.source.startswith("xray.") for s in signals):
+        why = "read the whole service graph, before and during the fault"
+        yield Call(step=None, service="xray", operation="GetServiceGraph", why=why, times="2")
 
 
 def _times(signals: Sequence[Signal], day_ms: int) -> str:

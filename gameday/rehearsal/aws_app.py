@@ -1,4 +1,4 @@
-"""The loopback AWS as one WSGI application: our FIS and CloudWatch, moto for the rest, a fault gate before both.
+"""The loopback AWS as one WSGI application: our FIS, CloudWatch and X-Ray, moto for the rest, a fault gate before all.
 
 Nothing here answers HTML: botocore retries an HTML 500, and an unimplemented call must be an AWS-shaped refusal.
 """
@@ -17,6 +17,7 @@ from gameday.rehearsal.fis_words import missing, page
 from gameday.rehearsal.gate import FaultGate
 from gameday.rehearsal.insights import OPERATIONS, Insights, moto_events
 from gameday.rehearsal.metric_store import AwsError
+from gameday.rehearsal.xray_api import XRay
 
 
 class AwsApp:
@@ -24,6 +25,7 @@ class AwsApp:
 
     def __init__(self, clock: Clock, engine: FisEngine, cloudwatch: CloudWatch) -> None:
         self.clock, self.engine, self.cloudwatch = clock, engine, cloudwatch
+        self.xray = XRay(clock)
         self.gate = FaultGate(cloudwatch)
         self.insights = Insights(moto_events)
         self.control: dict[tuple[str, str], Callable[[Wire], Any]] = {
@@ -62,6 +64,8 @@ class AwsApp:
             return answer(200, FisApi(self.engine).call(asked.operation, asked.wire()))
         if asked.service == "logs" and asked.operation in OPERATIONS:
             return answer(200, self.insights.call(asked.operation, asked.wire(), asked.region), JSON_TYPE)
+        if asked.service == "xray":
+            return answer(200, self.xray.call(asked.operation, asked.wire()))
         return self._stock(asked)
 
     def _control(self, asked: Asked) -> Reply:

@@ -25,6 +25,7 @@ from gameday.model.types import write_duration
 from gameday.plan import Plan, PlannedStep
 from gameday.reports import deviations, timeline
 from gameday.reports.bars import bar
+from gameday.reports.edges import graph_of
 from gameday.reports.escape import Safe, md, plain
 from gameday.reports.limits import limits
 from gameday.reports.summary import expected, in_short, span, taken_back
@@ -137,6 +138,7 @@ def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_i
         "moments": timeline.moments(plan, events, verdict["impact"], go),
         "clocks": list(_clocks(verdict)),
         "alarms": verdict["alarms"],
+        "graph": graph_of(verdict),
         "expectations": [_expectation(plan, e) for e in verdict["expectations"]],
         "tasks": list(_tasks(plan, events, go)),
         "steps": deviations.steps(plan, events, go),

@@ -14,8 +14,8 @@ from gameday.reports.words import REACTIONS, offset, says
 NOT_IN_TIMELINE = frozenset({"signals.sampled"})
 KINDS = {
     "prompt": "people", "role": "people", "note": "people", "task": "process", "fault": "technology",
-    "undo": "technology", "alarm": "technology", "observer": "technology", "rehearsal": "technology",
-    "service": "technology", "clock": "technology",
+    "undo": "technology", "alarm": "technology", "observer": "technology", "graph": "technology",
+    "rehearsal": "technology", "service": "technology", "clock": "technology",
 }  # fmt: skip
 KEY = frozenset({
     "timeline.started", "fault.requested", "fault.effective", "fault.not_effective", "fault.ended", "fault.gone",

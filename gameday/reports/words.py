@@ -74,6 +74,8 @@ _SAYS = {
     "role.unavailable": "{role} is unavailable",
     "role.available": "{role} is available again",
     "observer.failed": "{source} could not be read: {error}",
+    "graph.seen": "The service graph of the {window} window was read",
+    "graph.failed": "The service graph of the {window} window could not be read: {error}",
     "alarm.changed": "Alarm {signal}: {state}",
     "rehearsal.disturbed": "The machine disturbed the rehearsal",
     "service.touched": "Something else touched the service ({kind}): {why}",

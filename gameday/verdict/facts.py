@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from gameday.clock import Ms
 from gameday.errors import DamagedRun, Problem
 from gameday.journal.events import CONDUCTOR, Event
+from gameday.verdict.edges import Graph, graph_seen
 from gameday.verdict.injected import Injected, change
 from gameday.verdict.integrity import reconciled
 from gameday.verdict.shape import check, instant, number
@@ -60,6 +61,7 @@ class Facts:
     lag_ms: Ms = 0
     clock_steps: int = 0
     failed_reads: int = 0
+    graphs: dict[str, Graph] = field(default_factory=dict)
     looks: dict[str, list[tuple[Ms, Ms]]] = field(default_factory=dict)
     tells_looks: bool = False
     look_ms: Ms | None = None
@@ -210,6 +212,11 @@ def _reconciled(facts: Facts, event: Event) -> None:
     facts.ledgers[str(event.what["ledger"])] = event
 
 
+def _graph(facts: Facts, event: Event) -> None:
+    name, graph = graph_seen(event)
+    facts.graphs[name] = graph
+
+
 def _run_ended(facts: Facts, event: Event) -> None:
     facts.ended_status = event.what["status"]
 
@@ -233,5 +240,6 @@ _HANDLERS: dict[str, Handler] = {
     "observer.failed": _failed_read,
     "signals.sampled": _sampled,
     "ledger.reconciled": _reconciled,
+    "graph.seen": _graph,
     "run.ended": _run_ended,
 }

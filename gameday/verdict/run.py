@@ -15,6 +15,7 @@ from gameday.verdict.advice import details, to_conclude
 from gameday.verdict.bounds import Method, runs
 from gameday.verdict.clocks import Impact, alarms, response_clocks
 from gameday.verdict.codes import worst
+from gameday.verdict.edges import where_it_broke
 from gameday.verdict.facts import Facts, gather
 from gameday.verdict.faulted import fault_codes, never_asked, told
 from gameday.verdict.integrity import Reconciled, reconciled
@@ -54,6 +55,7 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
         "clocks": clocks,
         "clocks_evidence": evidence,
         "alarms": alarms(plan, facts),
+        "graph": where_it_broke(facts.graphs, plan.service_map),
         "data": _data(facts, windows),
     }
 

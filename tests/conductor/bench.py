@@ -31,7 +31,7 @@ from gameday.model.types import Strict
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.people.script import scripted
 from gameday.plan import Cost, Plan, Signal
-from gameday.protocols import Note, Order, Prompt, ProviderStatus, Sample, Trace, Window
+from gameday.protocols import Note, Observer, Order, Prompt, ProviderStatus, Sample, Trace, Window
 from gameday.verdict.run import judge_run
 
 S, MINUTE = 1_000, 60_000
@@ -297,6 +297,7 @@ class Bench:
         names = [str(s.query["alarm"]) for s in plan.signals if s.source == "cloudwatch.alarm"]
         alarms = {name: on_failures(self.world) for name in names}
         self.watch = Watch(self.world, dict(series), dict(alarms))
+        self.others: list[Observer] = []
         self.paper = Paper(self.world)
         self.effects = Ticking(clock=self.clock, tick_ms=tick_ms, until=START + int(hours * 60 * MINUTE))
         (folder / "inbox").mkdir(parents=True, exist_ok=True)
@@ -315,7 +316,7 @@ class Bench:
         self.ledger = Ledger(self.folder / "undo.jsonl")
         state = fold(read(path)[0])
         began = state.phase_ms.get("baseline", self.clock.now())
-        watched, _ = sources(self.plan.signals, [self.watch], began)
+        watched, _ = sources(self.plan.signals, [self.watch, *self.others], began)
         performer = Performer(self.plan, self.ledger, {"fis": self.world}, self.paper, self.world.call)
         self.conductor = Conductor(self.plan, self.folder, self.journal, self.ledger, state, self.clock, performer,
                                    watched, self.effects, scripted)  # fmt: skip

@@ -54,6 +54,7 @@ def test_the_plan_names_each_file_it_rests_on_and_no_other() -> None:
             "observers/cloudwatch/payments-failures.yaml",
             "observers/cloudwatch/payments-function-errors.yaml",
             "observers/cloudwatch/payments-latency.yaml",
+            "observers/xray/payments-edge.yaml",
             "runbooks/payments-failover.md",
             "scenarios/open-banking/payment-functions-stop.yaml",
             "scenarios/open-banking/service.yaml",

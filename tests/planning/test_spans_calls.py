@@ -75,6 +75,8 @@ def test_every_call_is_in_the_plan(shipped: Plan) -> None:
         ("stop-payments", "fis", "StopExperiment", "1"),
         (None, "cloudwatch", "GetMetricData", "210, one in 20s"),
         (None, "cloudwatch", "DescribeAlarms", "210, one in 20s"),
+        (None, "xray", "GetServiceGraph", "70, one in 1m"),
+        (None, "xray", "GetServiceGraph", "2"),
         ("failover", "route53", "change_resource_record_sets", "at most once"),
     ]
 

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -50,11 +50,11 @@ def new_session() -> ClientSession:
                          timeout=ClientTimeout(total=None), auto_decompress=False)  # fmt: skip
 
 
-async def call(session: ClientSession, url: str, seconds: float) -> int:
+async def call(session: ClientSession, url: str, seconds: float, headers: Mapping[str, str] | None = None) -> int:
     """The status of one GET; LATE when it took too long, NOBODY when there was no whole answer."""
 
     async def get() -> int:
-        async with session.get(url) as reply:
+        async with session.get(url, headers=headers) as reply:
             await reply.read()
             return reply.status
 

@@ -2,7 +2,7 @@
 
 GET / serves one request, calling the pieces it needs in turn; /health answers; POST /_control sets its faults;
 /_ledger takes and gives back the canary writes of a table; GET /_counts?start=MS gives what it counted in that bucket
-and how late it was since.
+and how late it was since; GET /_segments what it traced.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gameday.rehearsal.workload import life
 from gameday.rehearsal.workload.counting import Counts
 from gameday.rehearsal.workload.lag import Ticker
 from gameday.rehearsal.workload.ledger import PATH, Ledger, post
+from gameday.rehearsal.workload.tracing import UNTRACED, Tracer, current
 
 RETRY_S = 0.1
 PAUSED = "pause"  # the mode of a fault that keeps a table from copying to its replica
@@ -43,6 +44,9 @@ class Piece:
         self.counts = Counts(told["period_ms"])
         self.ticker = Ticker(self.clock, told["period_ms"], told["lag_limit_ms"])
         self.random = Random(told["seed"])
+        # what a queue hands on is a request of its own: its consumer decides (on AWS X-Ray links the two traces)
+        self.untraced = None if told["type"] == "queue" else UNTRACED
+        self.tracer = Tracer(told["id"], told["type"], told["seed"], self.clock)
         self.faults: list[Wire] = []
         self.queue: deque[Ms] = deque()
         works: dict[str, Work] = {"edge": self._route, "queue": self._enqueue}
@@ -68,9 +72,11 @@ class Piece:
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """One HTTP request."""
         if request.path == "/":
-            return web.Response(status=await self._serve())
+            return web.Response(status=await self._traced(request))
         if request.path == "/_counts":
             return web.json_response(self._counted(int(request.query["start"])))
+        if request.path == "/_segments":
+            return web.json_response({"segments": self.tracer.take()})
         if request.path == "/_control":
             self.faults = (await request.json())["faults"]
             return web.json_response({"faults": self.faults})
@@ -94,6 +100,17 @@ class Piece:
     async def _copy(self, words: Wire) -> bool:
         place = self.told["places"][self.told["replica"]]
         return await post(self.session, place["url"] + PATH, words, place["timeout_ms"] / 1000 / self.clock.speed)
+
+    async def _traced(self, request: web.BaseRequest) -> int:
+        segment, status = self.tracer.begin(request.headers), 504
+        held = current.set(segment)
+        try:
+            status = await self._serve()
+        finally:
+            current.reset(held)
+            if segment:
+                self.tracer.end(segment, status)
+        return status
 
     async def _serve(self) -> int:
         arrived = self.clock.now()
@@ -136,10 +153,15 @@ class Piece:
         place = self.told["places"].get(piece)
         if place is None:
             return 503  # a name that leads nowhere
-        began, status = self.clock.now(), life.LATE
+        segment, began, status = current.get(), self.clock.now(), life.LATE
+        part = segment.called(piece, place["type"]) if segment else None
+        headers = segment.header(part) if segment and part else self.untraced
+        seconds = place["timeout_ms"] / 1000 / self.clock.speed
         try:
-            status = await life.call(self.session, place["url"] + "/", place["timeout_ms"] / 1000 / self.clock.speed)
+            status = await life.call(self.session, place["url"] + "/", seconds, headers)
         finally:  # cancelled where our own caller gave up, which it does a little before we would
+            if segment and part:
+                segment.answered(part, status)
             waited = self.clock.now() - began
             if status == life.NOBODY or (status == life.LATE and waited > place["timeout_ms"] / 2):
                 self.counts.add(self._at(began), f"unanswered:{piece}")

@@ -22,6 +22,8 @@ from gameday.rehearsal.workload.ledger import PATH, matched
 from gameday.rehearsal.workload.places import Place
 from gameday.rehearsal.workload.provision import Provisioned, provision, weights
 from gameday.rehearsal.workload.publisher import LOAD, Publisher, Views, data_of
+from gameday.rehearsal.workload.traces import Traces
+from gameday.rehearsal.workload.tracing import ORIGINS
 from gameday.rehearsal.workload.watcher import Watcher
 
 CALIBRATE_S = 1.5
@@ -71,6 +73,8 @@ class WorkloadRunner:
         self.grace = self.customer_timeout + round(SLACK_S * 1000 * anchor.speed)
         self.disturbances = Disturbances(workload.publish, self.customer_timeout)
         self.publisher = Publisher(self.clock, workload.publish, self.grace, self.collect, self._put)
+        traced = {ident: self.places[ident] for ident, piece in workload.pieces.items() if piece.type in ORIGINS}
+        self.traces = Traces(traced, anchor.speed, self._put_segments)
         self.calibration: Calibration | None = None
         self._pool = ThreadPoolExecutor(4, "collect")
         self._watcher: Watcher | None = None
@@ -86,6 +90,7 @@ class WorkloadRunner:
             self.made = provision(self.aws, self.workload, self.service)
             self._processes()
             self._calibrate()
+            self.traces.start()
             self.places[LOAD].ask("/_control", {"begin": True})
         except BaseException:
             self.stop()
@@ -98,6 +103,7 @@ class WorkloadRunner:
     def stop(self) -> None:
         """Everything ends; resources stay, as they do in AWS."""
         self.publisher.stop()
+        self.traces.stop()
         if self._watcher:
             self._watcher.stop()
         for place in self.places.values():
@@ -170,7 +176,8 @@ class WorkloadRunner:
         return self._shared() | own
 
     def _place(self, ident: str) -> Wire:
-        return {"url": self.places[ident].url, "timeout_ms": self.workload.pieces[ident].timeout}
+        return {"url": self.places[ident].url, "timeout_ms": self.workload.pieces[ident].timeout,
+                "type": self.workload.pieces[ident].type}  # fmt: skip
 
     def _told_load(self) -> Wire:
         load = self.workload.load
@@ -222,6 +229,10 @@ class WorkloadRunner:
         for namespace, data in data_of(self.workload, self.made, views, start).items():
             if data:
                 self.aws.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
+
+    def _put_segments(self, documents: list[str]) -> list[Wire]:
+        said = self.aws.client("xray").put_trace_segments(TraceSegmentDocuments=documents)
+        return list(said["UnprocessedTraceSegments"])
 
 
 def reached(workload: Workload, piece: str) -> set[str]:
