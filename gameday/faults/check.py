@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from gameday.errors import InvalidFiles, Place, Problem
 from gameday.faults.catalogue import DURATIONS, LONGEST_MS, SHORTEST_MS, Action, actions
+from gameday.faults.chaostoolkit.check import check_chaos
+from gameday.faults.chaostoolkit.settings import ChaosSettings
 from gameday.faults.fis_template import FisSettings
 from gameday.model.content import SourceFile
 from gameday.model.load import validate
@@ -17,15 +21,31 @@ from gameday.model.service import Service
 from gameday.model.types import parse_duration
 from gameday.model.yaml import Path_
 
+M = TypeVar("M", bound=BaseModel)
+
 
 def check_fault(service: Service, step: FaultStep) -> list[Problem]:
     """Problems without a place; a message begins with the key it is about where there is one."""
-    if step.fault != "fis":
-        return [Problem("UNKNOWN_PROVIDER", f"fault: no provider {step.fault!r}", "fault: fis")]
+    checks = {"fis": _check_fis, "chaostoolkit": _check_chaos}
+    check = checks.get(step.fault)
+    if check is None:
+        return [Problem("UNKNOWN_PROVIDER", f"fault: no provider {step.fault!r}", f"fault: {' | '.join(checks)}")]
     try:
-        settings = validate(step.settings, FisSettings, SourceFile("", b"", dict(_paths(step.settings, ()))))
+        return check(service, step)
     except InvalidFiles as error:
         return [replace(problem, place=None) for problem in error.problems]
+
+
+def _settings(step: FaultStep, model: type[M]) -> M:
+    return validate(step.settings, model, SourceFile("", b"", dict(_paths(step.settings, ()))))
+
+
+def _check_chaos(_: Service, step: FaultStep) -> list[Problem]:
+    return list(check_chaos(step, _settings(step, ChaosSettings)))
+
+
+def _check_fis(service: Service, step: FaultStep) -> list[Problem]:
+    settings = _settings(step, FisSettings)
     action = actions().get(settings.action)
     problems = list(_action(service, step, settings, action)) if action else [_unknown(settings.action)]
     return [*problems, *_end(step, settings, action)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gameday.aws import Aws
+from gameday.faults.chaostoolkit.fault import ChaosFault
 from gameday.faults.fis import FisFault
 from gameday.model.runbook import AwsCall
 from gameday.model.workspace import Environment
@@ -36,6 +37,6 @@ class Sockets:
 def sockets(environment: Environment, endpoint: str | None) -> Sockets:
     """Filled for an environment; ``endpoint`` is the loopback AWS of a rehearsal. Nothing is called yet."""
     aws = Aws(environment, endpoint)
-    faults: dict[str, Fault] = {"fis": FisFault(aws)}
+    faults: dict[str, Fault] = {"fis": FisFault(aws), "chaostoolkit": ChaosFault(environment, endpoint)}
     observers: list[Observer] = [CloudWatchObserver(aws), AwsStateObserver(aws)]
     return Sockets(aws, faults, observers, TerminalChannel())
