@@ -13,11 +13,11 @@ from gameday.conductor.actions import CallStep, Deliver, Effect, PollFault, Star
 from gameday.conductor.ledger import Ledger
 from gameday.journal.events import Draft
 from gameday.journal.state import State
-from gameday.model.runbook import AwsCall
+from gameday.model.runbook import RunbookCall
 from gameday.plan import Plan, PlannedFault
 from gameday.protocols import Channel, Fault, Note, Order, Prompt, ProviderStatus, Trace
 
-MakeCall = Callable[[AwsCall], str]
+MakeCall = Callable[[RunbookCall], str]
 
 
 class Withdrawn(RuntimeError):

@@ -16,6 +16,7 @@ from gameday.clock import Anchor, Clock, ScenarioClock
 from gameday.conductor.ledger import Ledger, outstanding
 from gameday.conductor.undo import undo_all
 from gameday.errors import DamagedRun
+from gameday.faults.chaostoolkit.fault import ChaosFault
 from gameday.faults.fis_template import RUN_TAG
 from gameday.journal.events import Draft, Event
 from gameday.journal.state import State, fold
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 UNDO_WALL_MS = 120_000
 WHY = "its conductor died; recovered"
+NOBODY = "http://127.0.0.1:9"  # the discard port of this machine, where nobody listens
 ENDED_WITH_REHEARSAL = "the rehearsal and all its processes are gone"
 
 
@@ -133,7 +135,10 @@ def _faults(filled: Sockets | None, ledger: Path) -> Mapping[str, Fault]:
     if filled is not None:
         return filled.faults
     gone: Fault = _Gone()  # type: ignore[assignment]  # undo asks a provider for stop alone
-    return {leftover.provider: gone for leftover in outstanding(ledger).left}
+    found = {leftover.provider: gone for leftover in outstanding(ledger).left}
+    if ChaosFault.name in found:  # what it broke may be anywhere on this machine, and is not gone with the rehearsal
+        found[ChaosFault.name] = ChaosFault(REHEARSAL_ENVIRONMENT, NOBODY, aws_is_gone=True)
+    return found
 
 
 def _walk_to_end(
@@ -147,7 +152,7 @@ def _walk_to_end(
     clock = _clock(fold(events), events, rehearsal)
     journal = Journal.open(run_dir / JOURNAL)
     journal.claim(os.getpid(), clock.now(), clock.wall())
-    known = filled or sockets(plan.environment_definition, "http://127.0.0.1:9")  # nobody is asked: all is gone
+    known = filled or sockets(plan.environment_definition, NOBODY)  # nobody is asked: all is gone
     conductor = conduct(run_dir, plan, known, rehearsal, journal, clock, unattended=False)
     if not conductor.state.abort and conductor.state.ended_status is None:
         conductor.record(Draft("abort.asked", {"why": WHY}))
@@ -155,8 +160,9 @@ def _walk_to_end(
     clean = undo_all(conductor.ledger, _faults(filled, conductor.ledger.path), clock, conductor.tell, until, WHY)
     if filled is None:
         conductor.sources.clear()
+        still = {leftover.step for leftover in outstanding(conductor.ledger.path).left}
         for step, fault in conductor.state.faults.items():
-            if fault.gone_ms is None:
+            if fault.gone_ms is None and step not in still:
                 conductor.record(Draft("fault.gone", {"step": step, "witness": ENDED_WITH_REHEARSAL}))
     if clean and conductor.state.ended_status is None:
         conductor.run()

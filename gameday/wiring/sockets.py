@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gameday.aws import Aws
+from gameday.faults.chaostoolkit.calling import call_action
 from gameday.faults.chaostoolkit.fault import ChaosFault
+from gameday.faults.chaostoolkit.probe import ChaosProbeObserver
 from gameday.faults.fis import FisFault
-from gameday.model.runbook import AwsCall
+from gameday.model.runbook import ChaosCall, RunbookCall
 from gameday.model.workspace import Environment
 from gameday.observers.aws_state import AwsStateObserver
 from gameday.observers.cloudwatch import CloudWatchObserver
@@ -26,8 +28,11 @@ class Sockets:
     observers: Sequence[Observer]
     channel: Channel
 
-    def call(self, call: AwsCall) -> str:
-        """Make the AWS call of a runbook's step; returns what to say of it. botocore's errors are passed on."""
+    def call(self, call: RunbookCall) -> str:
+        """Make the call of a runbook's step; returns what to say of it. botocore's errors are passed on, and so is
+        what an action says."""
+        if isinstance(call, ChaosCall):
+            return call_action(call.chaostoolkit, self.aws.environment, self.aws.endpoint)
         service, _, operation = call.aws.partition(".")
         answer: dict[str, Any] = getattr(self.aws.client(service), operation)(**call.parameters)
         status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", "no status")
@@ -38,5 +43,9 @@ def sockets(environment: Environment, endpoint: str | None) -> Sockets:
     """Filled for an environment; ``endpoint`` is the loopback AWS of a rehearsal. Nothing is called yet."""
     aws = Aws(environment, endpoint)
     faults: dict[str, Fault] = {"fis": FisFault(aws), "chaostoolkit": ChaosFault(environment, endpoint)}
-    observers: list[Observer] = [CloudWatchObserver(aws), AwsStateObserver(aws)]
+    observers: list[Observer] = [
+        CloudWatchObserver(aws),
+        AwsStateObserver(aws),
+        ChaosProbeObserver(environment, endpoint),
+    ]
     return Sockets(aws, faults, observers, TerminalChannel())

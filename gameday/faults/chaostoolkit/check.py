@@ -8,7 +8,8 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 
 from gameday.errors import Problem
-from gameday.faults.chaostoolkit.settings import AnyActivity, ChaosSettings, FromEnvironment, PythonActivity
+from gameday.faults.chaostoolkit.settings import AnyActivity, ChaosSettings, PythonActivity
+from gameday.model.activity import FromEnvironment
 from gameday.model.scenario import FaultStep
 
 

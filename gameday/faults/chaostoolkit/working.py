@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gameday.faults.chaostoolkit.settings import AnyActivity, Reference
+from gameday.faults.chaostoolkit.settings import AnyActivity
+from gameday.model.activity import Reference
 from gameday.model.workspace import Environment
 
 CLOSE_WITHIN_S = 2.0
@@ -114,6 +115,8 @@ class Working:
             line = b""
         finally:
             timer.cancel()
+        if not line:
+            self.kill()
         if self._late:
             return Answer(False, f"it was not done within {within_s:g} s, and was killed; how far it came is unknown")
         return _read(line)

@@ -67,7 +67,7 @@ def connect(host: str, port: int = 80) -> bool:
 
 def start_program() -> str:
     """Start something that no hook binds."""
-    return subprocess.run(["true"], check=True).args[0]
+    return str(subprocess.run(["true"], check=True).args)
 
 
 def environment() -> dict[str, str]:

@@ -117,9 +117,9 @@ def test_an_action_of_chaostoolkit_aws_reaches_the_loopback_aws_and_is_undone(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever credentials and profile lie about."""
+    a_function(aws, "payments")
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-    a_function(aws, "payments")
     actions, fault = "chaosaws.awslambda.actions", provider(aws.endpoint)
     throttle = {"function_name": "payments", "concurrent_executions": 0}
     trace = fault.start(
