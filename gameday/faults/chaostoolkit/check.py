@@ -35,13 +35,12 @@ def not_installed(activity: AnyActivity, severity: str) -> Iterator[Problem]:
 
 
 def _found(module: str) -> bool:
-    parts = module.split(".")
-    spec = find_spec(parts[0])
-    for end in range(2, len(parts) + 1):
+    spec = find_spec(module.partition(".")[0])
+    for part in () if module == "os.path" else module.split(".")[1:]:
         if spec is None or spec.submodule_search_locations is None:
-            break
-        spec = PathFinder.find_spec(".".join(parts[:end]), spec.submodule_search_locations)
-    return spec is not None and (module == "os.path" or len(parts) == 1 or spec.name == module)
+            return False
+        spec = PathFinder.find_spec(part, spec.submodule_search_locations)  # by its last name: no parent is imported
+    return spec is not None
 
 
 def not_set(settings: ChaosSettings) -> Iterator[Problem]:
