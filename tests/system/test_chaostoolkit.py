@@ -116,6 +116,20 @@ def test_a_whole_day_sees_the_fault_come_and_go_by_the_probe(workspace: Path, a_
     assert a_proxy[0].up
 
 
+def test_a_killed_conductor_is_undone_before_anybody_recovers(workspace: Path, a_proxy: tuple[Proxy, int]) -> None:
+    """Its watchdog lives on, and sees its end."""
+    proxy = a_proxy[0]
+    run = begin(workspace, "run", "ledger-cut", "--unattended", "--plain")
+    wait_until_cut(proxy, run)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    until = time.monotonic() + 60
+    while not proxy.up:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert gameday(workspace, "recover").returncode == 0
+
+
 def test_a_killed_conductor_leaves_nothing_after_recover(workspace: Path, a_proxy: tuple[Proxy, int]) -> None:
     known, proxy = runs_of(workspace), a_proxy[0]
     run = begin(workspace, "run", "ledger-cut", "--unattended", "--plain")

@@ -23,6 +23,6 @@ def call_action(call: ChaosActivity, environment: Environment, endpoint: str | N
     finally:
         working.close()
     if not answer.ok:
-        message = f"{activity.action}: {answer.error}"
+        message = f"{activity.action} failed: {answer.error}"
         raise ActionFailed(Problem("CHAOS_ACTION_FAILED", message, "do this step by hand, as the runbook says"))
     return f"{activity.action}: {answer.output}"[:LONGEST_ANSWER]

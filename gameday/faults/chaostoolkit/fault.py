@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from gameday.errors import CouldNotStart, GamedayError, Problem
+from gameday.faults.chaostoolkit.keeper import Keeping
 from gameday.faults.chaostoolkit.outline import outline
 from gameday.faults.chaostoolkit.settings import ChaosSettings
 from gameday.faults.chaostoolkit.working import Working, environ_of, job_of, kill_group, names_in
@@ -46,6 +47,7 @@ class ChaosFault:
         self._aws_is_gone = aws_is_gone
         self._lock = threading.Lock()
         self._working: dict[Key, Working] = {}
+        self._keeping: dict[Key, Keeping] = {}
         self._undoing: set[Key] = set()
         self._undone: set[Key] = set()
 
@@ -83,6 +85,8 @@ class ChaosFault:
             self._working[key] = working
         try:
             trace["worker"] = working.identity
+            if "undo" in trace:
+                trace["keeper"] = self._keep(key, trace["undo"], order.duration_ms)
             note(dict(trace))
             self._act(key, working, job, settings)
         except BaseException:
@@ -98,6 +102,13 @@ class ChaosFault:
             trace["undo"] = job_of(settings.undo, settings.configuration, settings.secrets, loopback)
         return trace
 
+    def _keep(self, key: Key, job: str, lasts_ms: int | None) -> str:
+        """Set a watchdog, before anything is broken; returns its identity."""
+        keeping = Keeping(job, environ_of(self._environment, self._endpoint, names_in(job)), lasts_ms)
+        with self._lock:
+            self._keeping[key] = keeping
+        return keeping.identity
+
     def _worker(self, job: str) -> Working:
         return Working(environ_of(self._environment, self._endpoint, names_in(job)))
 
@@ -107,7 +118,7 @@ class ChaosFault:
             return
         answer = working.ask(job, settings.provider.timeout / 1000)
         if not answer.ok:
-            message = f"{settings.provider.action}: {answer.error}"
+            message = f"{settings.provider.action} failed: {answer.error}"
             raise ActionFailed(Problem("CHAOS_ACTION_FAILED", message, "correct what the action says; it is undone"))
         with self._lock:
             self._working.pop(key, None)
@@ -133,7 +144,10 @@ class ChaosFault:
                 return ProviderStatus("unknown", "its undo is still under way")
             self._undoing.add(key)
         try:
-            return self._stop(key, trace)
+            status = self._stop(key, trace)
+            if status.clean:
+                self._end_watch(key, trace)
+            return status
         finally:
             with self._lock:
                 self._undoing.discard(key)
@@ -164,6 +178,15 @@ class ChaosFault:
         with self._lock:
             self._undone.add(key)
         return ProviderStatus("ended", "it was undone", clean=True)
+
+    def _end_watch(self, key: Key, trace: Trace) -> None:
+        """No watchdog undoes any more: it could undo the same fault of a later run."""
+        with self._lock:
+            keeping = self._keeping.pop(key, None)
+        if keeping:
+            keeping.end()
+        else:
+            kill_group(trace.get("keeper", ""))
 
     def _end_worker(self, key: Key) -> None:
         with self._lock:

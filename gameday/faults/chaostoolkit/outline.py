@@ -12,6 +12,8 @@ from gameday.model.workspace import Environment
 from gameday.plan import Call
 from gameday.protocols import Outline
 
+NOTICED_MS = 1_000  # a process sees the end of its pipe at once; a busy machine takes its time
+
 
 def outline(step: str, settings: ChaosSettings, targets: Sequence[Technology], environment: Environment) -> Outline:
     """See ``Outlines``. It has no duration of its own: the step's ``for`` says when it is undone. There is no default
@@ -28,7 +30,15 @@ def outline(step: str, settings: ChaosSettings, targets: Sequence[Technology], e
         duration_ms=None,
         one_shot=False,
         calls=tuple(_calls(step, settings)),
+        worst_case_ms=_worst_case(settings),
     )
+
+
+def _worst_case(settings: ChaosSettings) -> int | None:
+    """How long after the conductor's death the watchdog has undone it, or the worker's end has ended it."""
+    if settings.undo:
+        return NOTICED_MS + settings.undo.timeout
+    return NOTICED_MS if settings.background else None
 
 
 def _calls(step: str, settings: ChaosSettings) -> Iterator[Call]:

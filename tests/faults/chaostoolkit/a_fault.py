@@ -15,6 +15,7 @@ from gameday.protocols import Order, ProviderStatus, Trace
 NOWHERE = "http://127.0.0.1:9"
 ACTIONS = "tests.faults.chaostoolkit.actions"
 MINUTE = 60_000
+MADE: list[ChaosFault] = []
 
 
 def settings(**keys: Any) -> dict[str, Any]:
@@ -45,7 +46,16 @@ class Notes(list[Trace]):
 
 def provider(endpoint: str | None = NOWHERE) -> ChaosFault:
     """In rehearsal, unless told otherwise."""
-    return ChaosFault(REHEARSAL_ENVIRONMENT, endpoint)
+    MADE.append(ChaosFault(REHEARSAL_ENVIRONMENT, endpoint))
+    return MADE[-1]
+
+
+def end_watchdogs() -> None:
+    """Of faults that a test has left in place."""
+    for fault in MADE:
+        for keeping in fault._keeping.values():
+            keeping.end()
+    MADE.clear()
 
 
 def stop(fault: ChaosFault, trace: Trace) -> ProviderStatus:

@@ -214,6 +214,39 @@ def test_an_action_dies_with_its_conductor(tmp_path: Path) -> None:
     assert not Path(path).exists()
 
 
+def test_a_watchdog_undoes_when_the_conductor_is_gone_and_not_before(tmp_path: Path) -> None:
+    from gameday.faults.chaostoolkit.keeper import Keeping
+    from gameday.faults.chaostoolkit.settings import ChaosSettings
+    from gameday.faults.chaostoolkit.working import environ_of, job_of
+
+    path = tmp_path / "attempts"
+    undo = python("fail_until", arguments={"path": str(path), "times": 1})
+    found = ChaosSettings.model_validate({"provider": undo})
+    keeping = Keeping(job_of(found.provider, {}, {}, True), environ_of(REHEARSAL_ENVIRONMENT, None, ()), None)
+    time.sleep(1)
+    assert not path.exists()
+    keeping._process.stdin.close()  # type: ignore[union-attr]
+    until(lambda: path.exists() and path.read_text("utf-8") == "xx", 30)
+    assert keeping._process.wait(10) == 0, "and it ends when it has succeeded"
+
+
+def test_a_fault_that_was_undone_has_no_watchdog_any_more(tmp_path: Path) -> None:
+    """It could undo the same fault of a later run. Another process that has undone it ends it too."""
+    from gameday.faults.chaostoolkit.working import identity
+
+    given = order(provider=python("nothing"), undo=python("count", arguments={"path": str(tmp_path / "x")}))
+    for other in (False, True):
+        fault = provider()
+        trace = fault.start(given, Notes())
+        watchdog = trace["keeper"]
+        assert identity(int(watchdog.partition(":")[0])) == watchdog
+        assert stop(provider() if other else fault, trace).clean
+        if other:
+            fault._keeping[("run-1", "s")]._process.wait(5)
+        assert identity(int(watchdog.partition(":")[0])) != watchdog
+    assert (tmp_path / "x").read_text("utf-8") == "xx", "undone once each, and by nobody else"
+
+
 @pytest.mark.parametrize("func", ["leave", "die", "no"])
 def test_an_action_that_leaves_dies_or_says_no_was_not_done(func: str) -> None:
     with pytest.raises(ActionFailed):
