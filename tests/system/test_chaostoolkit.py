@@ -18,6 +18,7 @@ import pytest
 from gameday.clock import from_iso
 from tests.system.a_day import begin, gameday, new_workspace, newest, processes_of, runs_of, without_tolerances
 
+PROBE = "ledger-proxy"
 SCENARIO = """\
 kind: scenario
 id: ledger-cut
@@ -99,7 +100,7 @@ def wait_until_cut(proxy: Proxy, run: subprocess.Popen[str]) -> None:
     while proxy.up:
         assert run.poll() is None, "the run ended early"
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def test_a_whole_day_sees_the_fault_come_and_go_by_the_probe(workspace: Path, a_proxy: tuple[Proxy, int]) -> None:
@@ -108,11 +109,16 @@ def test_a_whole_day_sees_the_fault_come_and_go_by_the_probe(workspace: Path, a_
     events = [json.loads(line) for line in journal.splitlines()]
     seen = [e["type"] for e in events if e["type"].startswith("fault.")]
     assert seen[:2] == ["fault.requested", "fault.accepted"], ran.stdout + ran.stderr
-    assert {"fault.effective", "fault.ended", "fault.gone"} <= set(seen)
+    assert {"fault.ended", "undo.done"} <= {e["type"] for e in events}
+    values = [v for e in events if e["type"] == "signals.sampled" for _, v in e["what"]["values"].get(PROBE, ())]
+    assert {0.0, 1.0} <= set(values)
+    assert (values[0], values[-1]) == (1.0, 1.0), "the probe saw it open, cut, and open again"
+    if not any(e["type"] == "rehearsal.disturbed" for e in events):  # else those buckets are unknown, rightly
+        assert {"fault.effective", "fault.gone"} <= set(seen)
     stopped = next(e for e in events if e["type"] == "fault.stop_requested")
     accepted = next(e for e in events if e["type"] == "fault.accepted")
     assert 180_000 <= from_iso(stopped["at"]) - from_iso(accepted["at"]) < 220_000, "it lasted as long as the step said"
-    assert ran.returncode in (0, 3), ran.stderr
+    assert ran.returncode in (0, 3, 6), ran.stderr  # 6: a busy machine saw nothing of it gone
     assert a_proxy[0].up
 
 

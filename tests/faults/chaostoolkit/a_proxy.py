@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -35,7 +36,9 @@ class Toxiproxy(ThreadingHTTPServer):
         if wanted and self.listener is None:
             self.listener = socket.create_server(("127.0.0.1", self.listens))
             self.listens = self.listener.getsockname()[1]
+            threading.Thread(target=take, args=(self.listener,), daemon=True).start()
         elif not wanted and self.listener is not None:
+            self.listener.shutdown(socket.SHUT_RDWR)  # wakes whoever accepts, and ends the listening
             self.listener.close()
             self.listener = None
 
@@ -53,6 +56,13 @@ class Toxiproxy(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
         self.enable(False)
+
+
+def take(listener: socket.socket) -> None:
+    """Accept until it no longer listens: a queue that nobody empties would look like a cut."""
+    with suppress(OSError):
+        while True:
+            listener.accept()[0].close()
 
 
 class Api(BaseHTTPRequestHandler):
