@@ -139,6 +139,7 @@ class Outline:
     witness_signals: Sequence[Signal] = ()  # implicit signals that the default witnesses need
     effective: Condition | None = None  # the default witness, None when there is none
     gone: Condition | None = None
+    worst_case_ms: int | None = None  # from a dead conductor to the fault's end, where a watchdog ends it
     takes_duration: bool = False  # a step's ``for`` becomes the fault's own duration, so that it ends without us
 
 

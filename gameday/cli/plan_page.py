@@ -146,6 +146,8 @@ def _worst(fault: PlannedFault) -> str:
         return "with gameday dead nothing ends it; gameday recover does"
     if fault.one_shot and not fault.worst_case_ms:
         return "over at once; what it did must recover by itself"
+    if fault.provider == "chaostoolkit":
+        return f"with gameday dead a watchdog has undone it within {fault.worst_case_ms / 1000:g} s"
     return f"with gameday dead it ends by itself {fault.worst_case_ms / 1000:g} s after its start"
 
 

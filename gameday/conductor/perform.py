@@ -14,12 +14,12 @@ from gameday.conductor.actions import CallStep, Deliver, Effect, PollFault, Reco
 from gameday.conductor.ledger import Ledger
 from gameday.journal.events import Draft
 from gameday.journal.state import State
-from gameday.model.runbook import AwsCall
+from gameday.model.runbook import RunbookCall
 from gameday.plan import Plan, PlannedFault
 from gameday.protocols import Channel, Fault, Ledgers, Note, Order, Prompt, ProviderStatus, Trace
 from gameday.verdict.integrity import reconciled
 
-MakeCall = Callable[[AwsCall], str]
+MakeCall = Callable[[RunbookCall], str]
 
 
 class Withdrawn(RuntimeError):

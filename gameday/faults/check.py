@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from gameday.errors import GamedayError, InvalidFiles, Place, Problem
 from gameday.faults.catalogue import DURATIONS, LONGEST_MS, SHORTEST_MS, Action, actions
+from gameday.faults.chaostoolkit.check import check_chaos
+from gameday.faults.chaostoolkit.settings import ChaosSettings
 from gameday.faults.fis_template import FisSettings
 from gameday.model.content import SourceFile
 from gameday.model.load import validate
@@ -25,12 +27,20 @@ M = TypeVar("M", bound=BaseModel)
 
 def check_fault(service: Service, step: FaultStep) -> list[Problem]:
     """Problems without a place; a message begins with the key it is about where there is one."""
-    if step.fault != "fis":
-        return check_plugged(service, step)
+    checks = {"fis": _check_fis, "chaostoolkit": _check_chaos}
+    check = checks.get(step.fault, check_plugged)
     try:
-        settings = settings_of(step, FisSettings)
+        return check(service, step)
     except InvalidFiles as error:
         return [replace(problem, place=None) for problem in error.problems]
+
+
+def _check_chaos(_: Service, step: FaultStep) -> list[Problem]:
+    return list(check_chaos(step, settings_of(step, ChaosSettings)))
+
+
+def _check_fis(service: Service, step: FaultStep) -> list[Problem]:
+    settings = settings_of(step, FisSettings)
     action = actions().get(settings.action)
     problems = list(_action(service, step, settings, action)) if action else [_unknown(settings.action)]
     return [*problems, *_end(step, settings, action)]

@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from gameday.model.activity import Module, Name, Secrets
 from gameday.model.types import Duration, Reference, Strict, Text, Tree
 
 Source = Literal[
@@ -83,6 +84,9 @@ def _web(url: str | Reference) -> str | Reference:
     return url
 
 
+_ZERO_FOR_NO_DATA = frozenset({"get_metric_statistics", "get_metric_data"})  # facts: chaostoolkit, 2.2
+
+
 class PrometheusQuery(Strict):
     """A PromQL expression that gives one series, evaluated at the end of each bucket: for a count write
     ``sum(increase(x[PERIOD]))``. ``url`` is the server's, or a reference to it; ``token`` a reference to a bearer
@@ -122,15 +126,24 @@ class SloQuery(Strict):
 
 
 class ProviderQuery(Strict):
-    """A Chaos Toolkit probe: a Python function that returns a number, a boolean or a mapping."""
+    """A Chaos Toolkit probe: a Python function that returns a number, a boolean or a mapping. ``value`` is the way to
+    the number in a mapping or a list: keys and positions, with dots. Secrets are references: ``{env: NAME}``."""
 
     type: Literal["python"] = "python"
-    module: Text
-    func: Text
+    module: Module
+    func: Name
     arguments: Tree = {}
     configuration: Tree = {}
-    secrets: Tree = {}
+    secrets: Secrets = {}
     value: Text | None = None
+    within: Duration = 10_000
+
+    @model_validator(mode="after")
+    def _knows_no_data(self) -> ProviderQuery:
+        if self.module == "chaosaws.cloudwatch.probes" and self.func in _ZERO_FOR_NO_DATA:
+            what = f"{self.func} answers 0 where CloudWatch has no data"
+            raise ValueError(f"{what}; write source: cloudwatch.metric")
+        return self
 
 
 QUERIES: dict[str, type[Strict]] = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
+from gameday.model.activity import Module, Name, Secrets
 from gameday.model.scenario import Condition
 from gameday.model.types import Id, Strict, Text, Tree
 
@@ -18,10 +19,42 @@ class AwsCall(Strict):
     parameters: Annotated[Tree, Field(alias="with")] = {}
 
 
+class ChaosActivity(Strict):
+    """A function of a Chaos Toolkit extension. Secrets are references: ``{env: NAME}`` or ``{file: PATH}``."""
+
+    module: Module
+    func: Name
+    arguments: Tree = {}
+    configuration: Tree = {}
+    secrets: Secrets = {}
+
+
+class ChaosCall(Strict):
+    """One Chaos Toolkit action, in a worker of its own."""
+
+    chaostoolkit: ChaosActivity
+
+
+def _call_tag(value: Any) -> str | None:
+    names = ("aws", "chaostoolkit")
+    return next((n for n in names if (n in value if isinstance(value, dict) else hasattr(value, n))), None)
+
+
+RunbookCall = AwsCall | ChaosCall
+Do = Annotated[
+    Annotated[AwsCall, Tag("aws")] | Annotated[ChaosCall, Tag("chaostoolkit")],
+    Discriminator(
+        _call_tag,
+        custom_error_type="call_unclear",
+        custom_error_message="a step does one thing; write {{aws: SERVICE.OPERATION}} or {{chaostoolkit: {{...}}}}",
+    ),
+]
+
+
 class StepBlock(Strict):
     """The fenced ``gameday`` block of a step."""
 
-    do: AwsCall | None = None
+    do: Do | None = None
     check: Condition | None = None
 
 

@@ -75,9 +75,11 @@ def _planned(
 
 
 def _worst_case(step: FaultStep, outline: Outline | None) -> int | None:
-    """From a dead conductor to the fault's end: as long as no alarm acts as a dead-man, the fault's own duration. None
-    when only gameday ends it."""
+    """From a dead conductor to the fault's end: what its watchdog needs; else, as long as no alarm acts as a dead-man,
+    the fault's own duration. None when only gameday ends it."""
     own = outline.duration_ms if outline else None
+    if outline and outline.worst_case_ms is not None:
+        return outline.worst_case_ms
     if outline and outline.takes_duration:
         own = min((ms for ms in (step.lasts, own) if ms is not None), default=None)
     return 0 if own is None and _one_shot(step, outline) else own

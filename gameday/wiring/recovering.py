@@ -16,6 +16,7 @@ from gameday.clock import Anchor, Clock, ScenarioClock
 from gameday.conductor.ledger import Ledger, outstanding
 from gameday.conductor.undo import undo_all
 from gameday.errors import DamagedRun, GamedayError
+from gameday.faults.chaostoolkit.fault import ChaosFault
 from gameday.faults.fis_template import RUN_TAG
 from gameday.journal.events import Draft, Event
 from gameday.journal.state import State, fold
@@ -139,7 +140,9 @@ def _faults(filled: Sockets | None) -> Mapping[str, Fault]:
     if filled is not None:
         return filled.faults
     gone: Fault = _Gone()  # type: ignore[assignment]  # undo asks a provider for stop alone
-    here = sockets(REHEARSAL_ENVIRONMENT, NOBODY).faults
+    here = dict(sockets(REHEARSAL_ENVIRONMENT, NOBODY).faults)
+    if ChaosFault.name in here:  # what it broke may be anywhere on this machine, and is not gone with the rehearsal
+        here[ChaosFault.name] = ChaosFault(REHEARSAL_ENVIRONMENT, NOBODY, aws_is_gone=True)
     return {name: gone if _in_aws(fault) else fault for name, fault in here.items()}
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from gameday.aws import Aws
 from gameday.clock import Anchor, Clock, ScenarioClock
 from gameday.errors import CouldNotStart, Problem, could_not_start
-from gameday.model.runbook import AwsCall
+from gameday.faults.chaostoolkit.calling import call_action
+from gameday.model.runbook import ChaosCall, RunbookCall
 from gameday.model.workspace import Environment
 from gameday.people.channels import EveryChannel, TerminalChannel
 from gameday.plugins import Kind, Plugin, installed
@@ -33,8 +34,11 @@ class Sockets:
     channel: Channel
     left_out: Sequence[Problem] = ()
 
-    def call(self, call: AwsCall) -> str:
-        """Make the AWS call of a runbook's step; returns what to say of it. botocore's errors are passed on."""
+    def call(self, call: RunbookCall) -> str:
+        """Make the call of a runbook's step; returns what to say of it. botocore's errors are passed on, and so is
+        what an action says."""
+        if isinstance(call, ChaosCall):
+            return call_action(call.chaostoolkit, self.aws.environment, self.aws.endpoint)
         service, _, operation = call.aws.partition(".")
         answer: dict[str, Any] = getattr(self.aws.client(service), operation)(**call.parameters)
         status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", "no status")

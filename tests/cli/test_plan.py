@@ -186,8 +186,9 @@ def test_targets_by_tag_need_a_rehearsal_that_is_up(tmp_path: Path, monkeypatch:
 
 def test_the_providers_are_made_without_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    (provider,) = command._faults(REHEARSAL_ENVIRONMENT, command.NO_REHEARSAL).values()
-    assert isinstance(provider, FisFault)
+    providers = command._faults(REHEARSAL_ENVIRONMENT, command.NO_REHEARSAL)
+    assert isinstance(providers["fis"], FisFault)
+    assert set(providers) == {"fis", "chaostoolkit"}
 
 
 def test_a_page_says_where_it_would_run(tmp_path: Path) -> None:

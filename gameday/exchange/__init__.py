@@ -1,0 +1,1 @@
+"""What others write, read as ours, and ours written as theirs."""
