@@ -37,6 +37,7 @@ class Order:
     duration_ms: int | None
     environment: Environment
     stop_conditions: Sequence[str] = ()  # alarm ARNs
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target key -> tags that name its targets
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class Outline:
     witness_signals: Sequence[Signal] = ()  # implicit signals that the default witnesses need
     effective: Condition | None = None  # the default witness, None when there is none
     gone: Condition | None = None
+    actions: Sequence[str] = ()  # all of them, where a fault has several
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target key -> tags sent in place of ARNs
     takes_duration: bool = False  # a step's ``for`` becomes the fault's own duration, so that it ends without us
 
 

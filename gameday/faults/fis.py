@@ -21,7 +21,8 @@ from pydantic import BaseModel
 from gameday.aws import Aws, CallFailed, told
 from gameday.errors import Problem, could_not_start
 from gameday.faults.catalogue import Action, actions, from_answer
-from gameday.faults.fis_template import RUN_TAG, STEP_TAG, FisSettings, parameters, template
+from gameday.faults.fis_settings import FisSettings, fis_settings, parameters
+from gameday.faults.fis_template import RUN_TAG, STEP_TAG, template
 from gameday.faults.outline import outline
 from gameday.faults.preview import preview
 from gameday.model.service import Technology
@@ -73,7 +74,7 @@ class FisFault:
             write = "fis_role: arn:aws:iam::111122223333:role/gameday-fis"
             raise could_not_start("NO_FIS_ROLE", "the environment names no role for FIS to act in", write)
         self._looks.pop((order.run, order.step), None)
-        request = template(order, actions().get(order.action) or self._action(order.action))
+        request = template(order, self._learnt(order))
         trace: Trace = {"run": order.run, "step": order.step, "token": order.token}
         note(dict(trace))
         with told("fis CreateExperimentTemplate"):
@@ -88,8 +89,13 @@ class FisFault:
         note(dict(trace))
         return trace
 
+    def _learnt(self, order: Order) -> dict[str, Action]:
+        """The actions that are not in the catalogue, as the account knows them."""
+        asked = {part.action for part in fis_settings(order.settings).each} - actions().keys()
+        return {ident: action for ident in sorted(asked) if (action := self._action(ident))}
+
     def _action(self, ident: str) -> Action | None:
-        """An action that is not in the catalogue, as the account knows it; None when it does not say."""
+        """One of them; None when the account does not say."""
         try:
             with told("fis GetAction"):
                 return from_answer(self._fis.get_action(id=ident)["action"])
