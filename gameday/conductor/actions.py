@@ -38,6 +38,13 @@ class StopFault:
 
 
 @dataclass(frozen=True)
+class KeepExhibits:
+    """Keep what the provider wrote of the fault of this step; tried once."""
+
+    step: str
+
+
+@dataclass(frozen=True)
 class Deliver:
     """Put something before a person."""
 
@@ -60,7 +67,7 @@ class End:
     why: str = ""
 
 
-Effect = StartFault | PollFault | StopFault | Deliver | CallStep
+Effect = StartFault | PollFault | StopFault | KeepExhibits | Deliver | CallStep
 Action = Record | Effect | End
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from gameday.aws import Aws
 from gameday.errors import CouldNotStart, Problem
 from gameday.faults.catalogue import SHORTEST_MS, Action, action_minutes, actions
+from gameday.faults.fis_exhibits import exhibit_calls, where
 from gameday.faults.fis_graph import whole_ms, wrong
 from gameday.faults.fis_settings import FisAction, FisSettings, fis_settings, lasts_ms, self_ending
 from gameday.faults.reads import READS
@@ -48,6 +49,7 @@ def outline(
         actions=tuple(part.action for part in checked.each) if checked.actions else (),
         targets=aim.arns,
         tags=aim.tags,
+        exhibits=where(checked, environment),
         duration_ms=duration,
         one_shot=one_shot,
         takes_duration=_takes_duration(checked, one_shot),
@@ -110,6 +112,12 @@ def _calls(step: str, targets: Sequence[Technology], settings: FisSettings) -> I
         yield Call(step=step, service=service, operation=operation, why="see that the target exists")
     ends = all(self_ending(part, None, action) for part, action in parts)
     stop = next((_stop(action) for part, action in parts if not self_ending(part, None, action)), "undo")
+    yield from _fis_calls(step, stop, ends)
+    for service, operation in exhibit_calls(settings):
+        yield Call(step=step, service=service, operation=operation, why="keep the experiment's own log", times="once")
+
+
+def _fis_calls(step: str, stop: str, ends: bool) -> Iterator[Call]:
     for operation, why, times in (
         ("CreateExperimentTemplate", "describe the fault", "1"),
         ("StartExperiment", "inject it", "1"),

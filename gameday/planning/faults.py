@@ -64,6 +64,7 @@ def _planned(
     return PlannedFault(
         provider=step.fault,
         actions=tuple(outline.actions) if outline else (),
+        exhibits=tuple(outline.exhibits) if outline else (),
         tags={key: dict(tags) for key, tags in outline.tags.items()} if outline else {},
         action=outline.action if outline else str(getattr(settings, "action", step.fault)),
         settings=settings.model_dump(mode="json", by_alias=True),

@@ -21,6 +21,7 @@ from gameday.model.workload import Workload
 from gameday.rehearsal.aws_app import AwsApp
 from gameday.rehearsal.cloudwatch_api import CloudWatch
 from gameday.rehearsal.fis_engine import FisEngine
+from gameday.rehearsal.fis_log import Scribe
 from gameday.rehearsal.lookup import finder, local_client
 from gameday.rehearsal.metric_store import AwsError
 from gameday.rehearsal.processes import alive, go_first, kill_leftovers, started
@@ -55,6 +56,7 @@ class Daemon:
         self.server.daemon_threads = True  # type: ignore[attr-defined]  # typed as BaseServer; it is a threaded one
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.engine.find = finder(self.endpoint)
+        self.engine.ended = Scribe(self.endpoint).write
         self.owned = time.monotonic()  # when its owner was last seen alive
         self.runner: Any = None
         self.service: str | None = None

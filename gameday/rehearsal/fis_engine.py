@@ -29,6 +29,7 @@ class FisEngine(Templates):
     ) -> None:
         super().__init__(clock, actuators or {}, alarm_state, seed)
         self.find = find
+        self.ended: Callable[[Experiment], None] = lambda experiment: None  # told of each experiment that has ended
         self.experiments: dict[str, Experiment] = {}
         self.lever = {"status": "disengaged", "reason": "Initial state"}
 
@@ -235,3 +236,4 @@ class FisEngine(Templates):
         for action in experiment.actions.values():
             if action.status == "pending":
                 action.status, action.reason = "cancelled", "Action was cancelled."
+        self.ended(experiment)
