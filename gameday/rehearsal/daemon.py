@@ -18,6 +18,8 @@ from typing import Any
 from gameday.clock import Anchor, ScenarioClock
 from gameday.model.service import Service
 from gameday.model.workload import Workload
+from gameday.rehearsal.api_errors import ACTIONS as API_ERRORS
+from gameday.rehearsal.api_errors import ApiErrors
 from gameday.rehearsal.aws_app import AwsApp
 from gameday.rehearsal.cloudwatch_api import CloudWatch
 from gameday.rehearsal.fis_engine import FisEngine
@@ -56,6 +58,9 @@ class Daemon:
         self.server.daemon_threads = True  # type: ignore[attr-defined]  # typed as BaseServer; it is a threaded one
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.engine.find = finder(self.endpoint)
+        self.api_errors = ApiErrors()
+        self.app.gate.refusals = self.api_errors.refusal
+        self.engine.actuators.update(dict.fromkeys(API_ERRORS, self.api_errors))
         self.engine.ended = Scribe(self.endpoint).write
         self.owned = time.monotonic()  # when its owner was last seen alive
         self.runner: Any = None

@@ -1,4 +1,5 @@
-"""One piece of a workload: an edge, a function, an instance, a table, a queue or an external provider.
+"""One piece of a workload: an edge, a function, an instance, a table, a queue, a stream, a database, a task or an
+external provider.
 
 GET / serves one request, calling the pieces it needs in turn; /health answers; POST /_control sets its faults;
 GET /_counts?start=MS gives what it counted in that bucket and how late it was since.
@@ -20,6 +21,8 @@ from gameday.rehearsal.workload.counting import Counts
 from gameday.rehearsal.workload.lag import Ticker
 
 RETRY_S = 0.1
+FOREVER_S = 3600.0  # longer than any caller waits
+ENDS = ("error", "respond", "hang", "refuse", "throttle")  # those that end a request; the others act elsewhere
 Wire = dict[str, Any]
 Work = Callable[[], Awaitable[int]]
 
@@ -28,7 +31,7 @@ def drawn(faults: list[Wire], random: Random) -> tuple[Ms, Wire | None]:
     """What the faults do to one request: how long it is delayed, and what ends it (None: nothing)."""
     hits = [fault for fault in faults if random.random() * 100 < fault["percent"]]
     delay = sum(fault["ms"] for fault in hits if fault["mode"] == "delay")
-    return delay, next((fault for fault in hits if fault["mode"] != "delay"), None)
+    return delay, next((fault for fault in hits if fault["mode"] in ENDS), None)
 
 
 class Piece:
@@ -42,7 +45,8 @@ class Piece:
         self.random = Random(told["seed"])
         self.faults: list[Wire] = []
         self.queue: deque[Ms] = deque()
-        works: dict[str, Work] = {"edge": self._route, "queue": self._enqueue}
+        works: dict[str, Work] = {"edge": self._route, "queue": self._enqueue, "stream": self._enqueue,
+                                  "table": self._write}  # fmt: skip
         self.work = works.get(told["type"], self._call_all)
         self.target: Callable[[float], str | None] = lambda drawn: None
         self.tasks: list[asyncio.Task[None]] = []
@@ -55,13 +59,18 @@ class Piece:
 
             self.target = await asyncio.to_thread(resolver, self.told)
         self.tasks.append(asyncio.create_task(self.ticker.run()))
-        if self.told["type"] == "queue" and self.told["calls"]:
-            self.tasks.append(asyncio.create_task(self._deliver()))
+        if self.told["type"] in ("queue", "stream") and self.told["calls"]:
+            self.tasks.append(asyncio.create_task(self._hand_on("expire", self.told["calls"][0], "/", "received")))
+        if self.told.get("replica"):
+            self.tasks.append(asyncio.create_task(self._hand_on("pause", self.told["replica"], "/_apply", "copied")))
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """One HTTP request."""
         if request.path == "/":
             return web.Response(status=await self._serve())
+        if request.path == "/_apply":
+            self.counts.add(self.clock.now(), "applied")
+            return web.Response(status=200)
         if request.path == "/_counts":
             return web.json_response(self._counted(int(request.query["start"])))
         if request.path == "/_control":
@@ -99,22 +108,34 @@ class Piece:
         status = 500 if end and end["prevent"] else await self._work()
         if end is None:
             return status, status >= 500
-        return int(end["status"]), end["mode"] == "error"
+        if end["mode"] == "hang":
+            await asyncio.sleep(FOREVER_S)
+        if end["mode"] == "throttle":
+            self.counts.add(self.clock.now(), "throttled")
+        return int(end["status"]), end["mode"] in ("error", "refuse")
 
     async def _work(self) -> int:
-        await self._sleep(self.told["latency_ms"])
+        slower = sum(fault["ms"] for fault in self.faults if fault["mode"] == "stretch")  # percent of its own latency
+        await self._sleep(self.told["latency_ms"] * (100 + slower) / 100)
         return await self.work()
 
-    async def _sleep(self, ms: Ms) -> None:
+    async def _sleep(self, ms: float) -> None:
         await asyncio.sleep(ms / 1000 / self.clock.speed)
 
-    async def _call(self, piece: str) -> int:
+    def _cut_off(self, piece: str) -> bool:
+        return any(piece in fault["pieces"] for fault in self.faults if fault["mode"] == "cut")
+
+    async def _call(self, piece: str, path: str = "/") -> int:
         place = self.told["places"].get(piece)
         if place is None:
             return 503  # a name that leads nowhere
         began, status = self.clock.now(), life.LATE
         try:
-            status = await life.call(self.session, place["url"] + "/", place["timeout_ms"] / 1000 / self.clock.speed)
+            seconds = place["timeout_ms"] / 1000 / self.clock.speed
+            if self._cut_off(piece):
+                await asyncio.sleep(seconds)  # what a network drops is not refused: its sender waits in vain
+            else:
+                status = await life.call(self.session, place["url"] + path, seconds)
         finally:  # cancelled where our own caller gave up, which it does a little before we would
             waited = self.clock.now() - began
             if status == life.NOBODY or (status == life.LATE and waited > place["timeout_ms"] / 2):
@@ -141,12 +162,21 @@ class Piece:
         self.counts.add(self.clock.now(), "sent")
         return 202
 
-    async def _deliver(self) -> None:
-        """Messages in order, each until its consumer has taken it."""
+    async def _write(self) -> int:
+        """A table's own work: each request is a write, which its replica gets later."""
+        status = await self._call_all()
+        if status < 400 and self.told.get("replica"):
+            self.queue.append(self.clock.now())
+        return status
+
+    async def _hand_on(self, stopped_by: str, to: str, path: str, counted: str) -> None:
+        """What is waiting, in order, each until it was taken; not while a fault of the mode ``stopped_by`` hits."""
         while True:
-            if self.queue and await self._call(self.told["calls"][0]) < 400:
+            held = [fault for fault in self.faults if fault["mode"] == stopped_by]
+            refused = any(self.random.random() * 100 < fault["percent"] for fault in held)
+            if self.queue and not refused and await self._call(to, path) < 400:
                 self.queue.popleft()
-                self.counts.add(self.clock.now(), "received")
+                self.counts.add(self.clock.now(), counted)
             else:
                 await asyncio.sleep(RETRY_S)
 
