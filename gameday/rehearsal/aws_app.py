@@ -16,6 +16,8 @@ from gameday.rehearsal.fis_engine import FisEngine
 from gameday.rehearsal.fis_words import missing, page
 from gameday.rehearsal.gate import FaultGate
 from gameday.rehearsal.metric_store import AwsError
+from gameday.rehearsal.ssm_api import SsmApi
+from gameday.rehearsal.ssm_engine import SsmEngine
 
 
 class AwsApp:
@@ -24,6 +26,7 @@ class AwsApp:
     def __init__(self, clock: Clock, engine: FisEngine, cloudwatch: CloudWatch) -> None:
         self.clock, self.engine, self.cloudwatch = clock, engine, cloudwatch
         self.gate = FaultGate(cloudwatch)
+        self.ssm = SsmApi(SsmEngine(clock, lambda tags: []))
         self.control: dict[tuple[str, str], Callable[[Wire], Any]] = {
             ("GET", "counts"): lambda wire: dict(self.gate.counts),
             ("POST", "faults"): self.gate.set,
@@ -58,6 +61,8 @@ class AwsApp:
             return answer(200, self.cloudwatch.call(asked.operation, asked.wire()), JSON_TYPE)
         if asked.service == "fis":
             return answer(200, FisApi(self.engine).call(asked.operation, asked.wire()))
+        if asked.service == "ssm" and asked.operation in self.ssm.operations:
+            return answer(200, self.ssm.call(asked.operation, asked.wire()), "application/x-amz-json-1.1")
         return self._stock(asked)
 
     def _control(self, asked: Asked) -> Reply:

@@ -58,6 +58,9 @@ class Daemon:
         self.server.daemon_threads = True  # type: ignore[attr-defined]  # typed as BaseServer; it is a threaded one
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.engine.find = finder(self.endpoint)
+        find = self.engine.find
+        running = {"resourceType": "aws:ec2:instance", "filters": [{"path": "State.Name", "values": ["running"]}]}
+        self.app.ssm.engine.find = lambda tags: [a.rpartition("/")[2] for a in find(running | {"resourceTags": tags})]
         self.api_errors = ApiErrors()
         self.app.gate.refusals = self.api_errors.refusal
         self.engine.actuators.update(dict.fromkeys(API_ERRORS, self.api_errors))
@@ -149,13 +152,14 @@ class Daemon:
         self.runner = WorkloadRunner(workload, service, self.anchor, self.endpoint, workload.load.seed)
         self.service = workload.service
         self.runner.start()
-        self.engine.actuators.update(self.runner.actuators())
+        self.engine.actuators.update(self.runner.actuators(self.app.ssm.engine))
 
     def _tick(self) -> None:
         pause = max(0.01, min(0.1, 0.5 / self.anchor.speed))
         while not self.ended.wait(pause):
             try:
                 self.cloudwatch.alarms.evaluate()
+                self.app.ssm.engine.tick()
                 self.engine.tick()
                 self.ticks += 1
             except Exception as error:  # one bad alarm must not stop time for the experiments

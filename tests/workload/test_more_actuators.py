@@ -23,12 +23,11 @@ WORKLOAD = """{"kind": "workload", "service": "bank", "publish": "5s", "namespac
  "load": {"from": "edge", "per_minute": 240},
  "subnets": {"inner": "a", "outer": "b"},
  "pieces": {"edge": {"type": "edge", "record": "api.bank.example", "routes": {"main": "front"}, "subnet": "outer"},
-  "front": {"type": "task", "calls": ["orders", "ledger", "accounts"], "restart": "20s", "subnet": "outer",
-            "timeout": "2s"},
+  "front": {"type": "task", "calls": ["orders", "ledger", "accounts"], "restart": "20s", "subnet": "outer"},
   "orders": {"type": "stream", "consumer": "books"},
   "books": {"type": "table", "replica": "copy"}, "copy": {"type": "table"},
-  "ledger": {"type": "database", "failover": "30s", "subnet": "inner", "timeout": "2s"},
-  "accounts": {"type": "instance", "timeout": "2s"}}}"""
+  "ledger": {"type": "database", "failover": "30s", "subnet": "inner"},
+  "accounts": {"type": "instance"}}}"""
 SERVICE = '{"kind": "service", "id": "bank", "title": "Bank"}'
 ENDED = ("completed", "stopped", "failed")
 HEAD = "arn:aws:{}:eu-west-2:123456789012:{}"

@@ -15,9 +15,11 @@ from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.rehearsal.fis_templates import Actuator
 from gameday.rehearsal.lookup import mark_inside
 from gameday.rehearsal.processes import stopped
+from gameday.rehearsal.ssm_engine import SsmEngine
 from gameday.rehearsal.workload import actuators as fis
 from gameday.rehearsal.workload import actuators_data as kept
 from gameday.rehearsal.workload import actuators_places as where
+from gameday.rehearsal.workload import documents as docs
 from gameday.rehearsal.workload.actuators import Functions, Instances
 from gameday.rehearsal.workload.board import Board, Touches
 from gameday.rehearsal.workload.lag import Disturbances, Span
@@ -122,8 +124,9 @@ class WorkloadRunner:
     def _of(self, kind: str, value: Callable[[Piece], Ms]) -> dict[str, Ms]:
         return {ident: value(piece) for ident, piece in self.workload.pieces.items() if piece.type == kind}
 
-    def actuators(self) -> dict[str, Actuator]:
-        """What FIS can do here; only what some piece of this workload can suffer. Once it has started."""
+    def actuators(self, ssm: SsmEngine) -> dict[str, Actuator]:
+        """What FIS can do here; only what some piece of this workload can suffer. Once it has started. ``ssm`` is given
+        the documents that do something to its instances."""
         board, made = self.board, self.made
         replicas = {ident: piece.replica for ident, piece in self.workload.pieces.items() if piece.replica}
         by_type: dict[str, tuple[Actuator, tuple[str, ...]]] = {
@@ -136,11 +139,20 @@ class WorkloadRunner:
         found: dict[str, Actuator] = {}
         for kind in {piece.type for piece in self.workload.pieces.values()} & by_type.keys():
             found |= dict.fromkeys(by_type[kind][1], by_type[kind][0])
+        if self._of("instance", lambda piece: 0):
+            found |= dict.fromkeys((docs.SEND, docs.AUTOMATE), self._documents(ssm))
         if replicas:
             found[kept.REPLICATION] = kept.Replication(board, made, replicas)
         if self.workload.subnets:
             found[where.CONNECTIVITY] = where.Network(board, made, self.workload)
         return found
+
+    def _documents(self, ssm: SsmEngine) -> docs.Documents:
+        stress = docs.Stress(self.board, self.made, {i: piece.calls for i, piece in self.workload.pieces.items()})
+        automations = docs.Ec2Automations(self.aws)
+        ssm.commands |= dict.fromkeys(stress.names, stress)
+        ssm.automations |= dict.fromkeys(automations.calls, automations)
+        return docs.Documents(ssm)
 
     # ---- start
     def _processes(self) -> None:
