@@ -16,11 +16,11 @@ from gameday.conductor.actions import CallStep, Deliver, Effect, KeepExhibits, P
 from gameday.conductor.ledger import Ledger
 from gameday.journal.events import Draft
 from gameday.journal.state import State
-from gameday.model.runbook import AwsCall
+from gameday.model.runbook import Do
 from gameday.plan import Plan, PlannedFault
 from gameday.protocols import Channel, Exhibits, Fault, Note, Order, Prompt, ProviderStatus, Trace
 
-MakeCall = Callable[[AwsCall], str]
+MakeCall = Callable[[Do], str]
 Keep = Callable[[str, str, bytes], str]
 """Keeps a file of a step; returns its name in the run's folder."""
 MOST_EXHIBITS, LARGEST_EXHIBIT = 20, 20_000_000

@@ -11,6 +11,7 @@ from gameday.errors import InvalidFiles, Place, Problem
 from gameday.faults.catalogue import DURATIONS, LONGEST_MS, SHORTEST_MS, Action, actions, target_parameters
 from gameday.faults.fis_graph import wrong
 from gameday.faults.fis_settings import FisAction, FisSettings, lasts_ms
+from gameday.faults.ssm import INSTANCE, KILL, SsmSettings
 from gameday.model.content import SourceFile
 from gameday.model.load import validate
 from gameday.model.scenario import FaultStep
@@ -21,12 +22,35 @@ from gameday.model.yaml import Path_
 
 def check_fault(service: Service, step: FaultStep) -> list[Problem]:
     """Problems without a place; a message begins with the key it is about where there is one."""
-    if step.fault != "fis":
+    models: dict[str, type[FisSettings] | type[SsmSettings]] = {"fis": FisSettings, "ssm": SsmSettings}
+    if step.fault not in models:
         return [Problem("UNKNOWN_PROVIDER", f"fault: no provider {step.fault!r}", "fault: fis")]
+    file = SourceFile("", b"", dict(_paths(step.settings, ())))
     try:
-        settings = validate(step.settings, FisSettings, SourceFile("", b"", dict(_paths(step.settings, ()))))
+        settings = validate(step.settings, models[step.fault], file)
     except InvalidFiles as error:
         return [replace(problem, place=None) for problem in error.problems]
+    if isinstance(settings, SsmSettings):
+        return list(_document(service, step, settings))
+    return _fis(service, step, settings)
+
+
+def _document(service: Service, step: FaultStep, settings: SsmSettings) -> Iterator[Problem]:
+    """A document of Systems Manager: what it takes only AWS knows."""
+    for i, ident in enumerate(settings.targets or ()):
+        resource = service.technology(ident)
+        if resource and resource.type != INSTANCE:
+            what = f"targets.{i}: {ident!r} is of type {resource.type}, on which no document runs"
+            yield Problem("TARGET_TYPE", what, f"a resource of type {INSTANCE}")
+    if settings.kind == "command" and not settings.targets:
+        yield Problem("NO_TARGETS", "document: a command has no target", f"targets: [a resource of type {INSTANCE}]")
+    ends = settings.lasts_ms or step.lasts or step.one_shot or (settings.name == KILL and step.one_shot is None)
+    if not ends:
+        what = "fault: it has no end: no DurationSeconds, no for, and it is not over at once"
+        yield Problem("FAULT_ENDLESS", what, "for: 10m, or one_shot: true")
+
+
+def _fis(service: Service, step: FaultStep, settings: FisSettings) -> list[Problem]:
     if settings.actions is None:
         return _one(service, step, settings.each[0], step.lasts is not None)
     problems: list[Problem] = []

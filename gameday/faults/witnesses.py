@@ -71,6 +71,13 @@ def witness(step: str, settings: FisSettings, targets: Mapping[str, Arns], envir
     return _as_witness(step, seen, environment) if seen else Witness()
 
 
+def instance_state(step: str, arns: Arns, environment: Environment, *, gone: bool) -> Witness:
+    """The state of these instances as a witness of something that stops them."""
+    part = FisAction(id="fault", action="aws:ec2:stop-instances")
+    seen = _state("aws:ec2:instance", gone)(part, arns)
+    return _as_witness(step, seen, environment) if seen else Witness()
+
+
 def _as_witness(step: str, seen: Seen, environment: Environment) -> Witness:
     period = REHEARSAL_PERIOD_MS if environment == REHEARSAL_ENVIRONMENT else PERIOD_MS
     state = seen.source == "aws.state"

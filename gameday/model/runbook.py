@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from gameday.model.scenario import Condition
-from gameday.model.types import Id, Strict, Text, Tree
+from gameday.model.types import Duration, Id, Strict, Text, Tree
 
 
 class AwsCall(Strict):
@@ -17,11 +17,56 @@ class AwsCall(Strict):
     aws: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9_]+$")]
     parameters: Annotated[Tree, Field(alias="with")] = {}
 
+    @property
+    def calls(self) -> tuple[tuple[str, str], ...]:
+        """Service and operation of each call that it makes."""
+        service, _, operation = self.aws.partition(".")
+        return ((service, operation),)
+
+
+class SsmRun(Strict):
+    """A document of Systems Manager. ``targets`` are the tags of the instances, or their ids; an automation gets its
+    instances as parameters. ``within`` limits, in real time, how long its end is waited for."""
+
+    document: Text
+    kind: Literal["command", "automation"] = "command"
+    parameters: Tree = {}
+    targets: dict[str, Text] | tuple[Text, ...] = ()
+    within: Duration = 600_000
+
+
+class SsmCall(Strict):
+    """One document of Systems Manager, run to its end: ``ssm: {document: ..., ...}``."""
+
+    ssm: SsmRun
+
+    @property
+    def calls(self) -> tuple[tuple[str, str], ...]:
+        """Service and operation of each call that it makes."""
+        if self.ssm.kind == "automation":
+            return (("ssm", "start_automation_execution"), ("ssm", "get_automation_execution"))
+        return (("ssm", "send_command"), ("ssm", "list_commands"))
+
+
+def _do_tag(value: Any) -> str | None:
+    """Which call a ``do`` is, by the key that it begins with."""
+    return next((k for k in ("aws", "ssm") if (k in value if isinstance(value, dict) else hasattr(value, k))), None)
+
+
+Do = Annotated[
+    Annotated[AwsCall, Tag("aws")] | Annotated[SsmCall, Tag("ssm")],
+    Discriminator(
+        _do_tag,
+        custom_error_type="do_unclear",
+        custom_error_message="do is a call of AWS or a document of SSM; write aws: SERVICE.OPERATION",
+    ),
+]
+
 
 class StepBlock(Strict):
     """The fenced ``gameday`` block of a step."""
 
-    do: AwsCall | None = None
+    do: Do | None = None
     check: Condition | None = None
 
 

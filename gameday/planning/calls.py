@@ -55,9 +55,9 @@ def _asked(case: Case, steps: Sequence[PlannedStep]) -> Iterator[Call]:
     for step in steps:
         for part in runbooks[step.runbook].steps if step.runbook else ():
             if part.block and part.block.do:
-                service, _, operation = part.block.do.aws.partition(".")
                 why = f"runbook {step.runbook}, step {part.number}, when {step.to} asks for it"
-                yield Call(step=step.id, service=service, operation=operation, why=why, times="at most once")
+                for service, operation in part.block.do.calls:
+                    yield Call(step=step.id, service=service, operation=operation, why=why, times="at most once")
 
 
 def plan_cost(

@@ -8,7 +8,9 @@ from typing import Any
 
 from gameday.aws import Aws
 from gameday.faults.fis import FisFault
-from gameday.model.runbook import AwsCall
+from gameday.faults.ssm import SsmFault
+from gameday.faults.ssm_run import run_document
+from gameday.model.runbook import Do, SsmCall
 from gameday.model.workspace import Environment
 from gameday.observers.aws_state import AwsStateObserver
 from gameday.observers.cloudwatch import CloudWatchObserver
@@ -25,8 +27,11 @@ class Sockets:
     observers: Sequence[Observer]
     channel: Channel
 
-    def call(self, call: AwsCall) -> str:
-        """Make the AWS call of a runbook's step; returns what to say of it. botocore's errors are passed on."""
+    def call(self, call: Do) -> str:
+        """Make the call of a runbook's step; returns what to say of it. botocore's errors are passed on, and a document
+        that does not succeed in time is an error too."""
+        if isinstance(call, SsmCall):
+            return run_document(self.aws, call.ssm)
         service, _, operation = call.aws.partition(".")
         answer: dict[str, Any] = getattr(self.aws.client(service), operation)(**call.parameters)
         status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", "no status")
@@ -36,6 +41,6 @@ class Sockets:
 def sockets(environment: Environment, endpoint: str | None) -> Sockets:
     """Filled for an environment; ``endpoint`` is the loopback AWS of a rehearsal. Nothing is called yet."""
     aws = Aws(environment, endpoint)
-    faults: dict[str, Fault] = {"fis": FisFault(aws)}
+    faults: dict[str, Fault] = {"fis": FisFault(aws), "ssm": SsmFault(aws)}
     observers: list[Observer] = [CloudWatchObserver(aws), AwsStateObserver(aws)]
     return Sockets(aws, faults, observers, TerminalChannel())

@@ -26,7 +26,7 @@ from gameday.journal.events import Draft, Event
 from gameday.journal.inbox import drop
 from gameday.journal.state import State, fold
 from gameday.journal.store import Journal, read
-from gameday.model.runbook import AwsCall
+from gameday.model.runbook import Do
 from gameday.model.types import Strict
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.people.script import scripted
@@ -172,7 +172,7 @@ class World:
         return sorted(f.step for f in self.injected.values() if f.template or f.active(now))
 
     # ---- the runbook's call
-    def call(self, call: AwsCall) -> str:
+    def call(self, call: Do) -> str:
         self.calls.append((self.clock.now(), "call", call.aws))
         if self.move_fails:
             raise PermissionError("AccessDenied")

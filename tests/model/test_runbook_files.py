@@ -18,7 +18,7 @@ def test_steps_go_on_across_headings_and_say_what_is_written_without_the_block()
     assert steps[1].says.startswith("Send all payments") and steps[1].says.endswith("It takes a minute.")
     assert "gameday" not in steps[1].says
     block = steps[1].block
-    assert block and block.do and block.check
+    assert block and isinstance(block.do, AwsCall) and block.check
     assert (block.do.aws, block.do.parameters) == ("route53.change_resource_record_sets", {"HostedZoneId": "Z1"})
     assert (block.check.within, steps[2].block) == (120_000, None)
 

@@ -12,6 +12,7 @@ from gameday.clock import Anchor, ScenarioClock, VirtualClock, to_datetime
 from gameday.faults.check import check_fault
 from gameday.model.lint import lint
 from gameday.model.load import load_content
+from gameday.model.runbook import AwsCall
 from gameday.model.workload import Piece, Workload
 from gameday.rehearsal.workload.actuators import DELAY, ERROR, RESPOND, fault_of
 from gameday.rehearsal.workload.arrivals import PAY_DAY_MS, arrivals, factor, release
@@ -253,7 +254,7 @@ def test_the_open_banking_content_is_valid_and_its_runbook_names_what_the_worklo
     assert [p for p in lint(content, check_fault) if p.severity == "error"] == []
     workload, service = content.workloads["open-banking"].model, content.services["open-banking"].model
     block = content.runbooks["payments-failover"].model.steps[1].block
-    assert block and block.do
+    assert block and isinstance(block.do, AwsCall)
     call = block.do
     edge = workload.pieces["edge"]
     assert call.parameters["HostedZoneId"] == zone_id(zone_of(edge.record or ""))
