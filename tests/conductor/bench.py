@@ -173,7 +173,7 @@ class World:
 
     # ---- the runbook's call
     def call(self, call: Do) -> str:
-        self.calls.append((self.clock.now(), "call", call.aws))
+        self.calls.append((self.clock.now(), "call", ".".join(call.calls[0])))
         if self.move_fails:
             raise PermissionError("AccessDenied")
         self.moved_ms = self.clock.now()

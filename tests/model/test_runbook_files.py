@@ -6,7 +6,7 @@ import pytest
 
 from gameday.errors import InvalidFiles
 from gameday.model.load import load_model
-from gameday.model.runbook import Runbook
+from gameday.model.runbook import AwsCall, Runbook
 
 GOOD = Path(__file__).parents[1] / "data" / "workspace" / "runbooks" / "failover.md"
 
