@@ -27,13 +27,11 @@ def run_document(aws: Aws, run: SsmRun, poll_s: float = POLL_S) -> str:
         if word in _GOOD:
             return f"{run.document}: {word} ({ident})"
         if word in _BAD:
-            raise _failed(f"{run.document} ended: {word} {why}".strip(), "look at it in Systems Manager, then again")
+            what = f"{run.document} ended: {word} {why}".strip()
+            raise DocumentFailed(Problem("DOCUMENT_FAILED", what, "look at it in Systems Manager, then again"))
         quiet.wait(poll_s)
-    raise _failed(f"{run.document} has not ended in time ({ident}); it goes on", "within: a longer time")
-
-
-def _failed(message: str, write: str) -> DocumentFailed:
-    return DocumentFailed(Problem("DOCUMENT_FAILED", message, write))
+    what = f"{run.document} has not ended in time ({ident}); it goes on"
+    raise DocumentFailed(Problem("DOCUMENT_LATE", what, "within: a longer time"))
 
 
 def _send(aws: Aws, run: SsmRun) -> str:

@@ -90,6 +90,7 @@ def test_a_runbooks_step_does_a_call_or_a_document() -> None:
     call = StepBlock.model_validate({"do": {"aws": "route53.change_resource_record_sets"}})
     assert isinstance(call.do, AwsCall) and call.do.calls == (("route53", "change_resource_record_sets"),)
     assert StepBlock.model_validate_json(document.model_dump_json()) == document
-    for bad in ({"ssm": {}}, {"shell": "rm"}, {"ssm": {"document": "D"}, "aws": "a.b"}):
+    bads: tuple[dict[str, Any], ...] = ({"ssm": {}}, {"shell": "rm"}, {"ssm": {"document": "D"}, "aws": "a.b"})
+    for bad in bads:
         with pytest.raises(ValueError, match="validation error"):
             StepBlock.model_validate({"do": bad})
