@@ -49,6 +49,9 @@ class PlannedFault(Strict):
     effective: Condition | None = None  # ``within`` is always set here
     gone: Condition | None = None
     worst_case_ms: int | None = None  # from a dead conductor to the fault's end; None: nothing but gameday ends it
+    exhibits: tuple[str, ...] = ()  # where the provider will write of it, s3:// or a log group
+    actions: tuple[str, ...] = ()  # all of them, where a fault has several
+    tags: dict[str, dict[str, str]] = {}  # target key -> tags sent in place of the ARNs, which they had at the plan
 
 
 class PlannedStep(Strict):

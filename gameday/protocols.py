@@ -79,6 +79,7 @@ class Order:
     duration_ms: int | None
     environment: Environment
     stop_conditions: Sequence[str] = ()  # alarm ARNs
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target key -> tags that name its targets
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,9 @@ class Outline:
     effective: Condition | None = None  # the default witness, None when there is none
     gone: Condition | None = None
     worst_case_ms: int | None = None  # from a dead conductor to the fault's end, where a watchdog ends it
+    actions: Sequence[str] = ()  # all of them, where a fault has several
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target key -> tags sent in place of ARNs
+    exhibits: Sequence[str] = ()  # where the provider will write of it
     takes_duration: bool = False  # a step's ``for`` becomes the fault's own duration, so that it ends without us
 
 
@@ -157,6 +161,16 @@ class Preview(Protocol):
     """Optional: read-only proof, at the start of a run, that the targets exist and the action is known there."""
 
     def preview(self, order: Order) -> Sequence[Problem]: ...
+
+
+@runtime_checkable
+class Exhibits(Protocol):
+    """Optional: what the provider itself wrote of a fault (its log, its report), to be kept with the run."""
+
+    def exhibits(self, trace: Trace) -> Mapping[str, bytes]:
+        """By file name, read once the fault is clean; empty when there is nothing (yet). Raises when it cannot be
+        read, which harms nothing."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,13 @@ class StopFault:
 
 
 @dataclass(frozen=True)
+class KeepExhibits:
+    """Keep what the provider wrote of the fault of this step; tried once."""
+
+    step: str
+
+
+@dataclass(frozen=True)
 class Deliver:
     """Put something before a person."""
 
@@ -67,7 +74,7 @@ class End:
     why: str = ""
 
 
-Effect = StartFault | PollFault | StopFault | Deliver | CallStep | ReconcileLedger
+Effect = StartFault | PollFault | StopFault | KeepExhibits | Deliver | CallStep | ReconcileLedger
 Action = Record | Effect | End
 
 

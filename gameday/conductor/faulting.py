@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gameday.clock import Ms
-from gameday.conductor.actions import Action, PollFault, StartFault, StopFault, record
+from gameday.conductor.actions import Action, KeepExhibits, PollFault, StartFault, StopFault, record
 from gameday.conductor.sight import look, patience
 from gameday.journal.state import FaultState, State
 from gameday.model.scenario import Condition
@@ -41,12 +41,20 @@ def settled(plan: Plan, state: State, now: Ms) -> bool:
 def _settled(plan: Plan, state: State, planned: PlannedFault | None, fault: FaultState, now: Ms) -> bool:
     if not fault.clean or _refused(fault):
         return fault.clean
+    waited = now - (fault.ended_ms if fault.ended_ms is not None else now)
+    if _to_keep(planned, fault) and waited < GRACE_MS + GRACE_WALL_MS * state.speed:
+        return False
     if fault.gone_ms is None and not fault.not_gone:
         return False
     if _told(planned, fault) or planned is None or planned.effective is None:
         return True
     late = patience(plan.signal(planned.effective.signal)) + _doubt(plan, planned.effective)
     return bool(state.abort) and now >= max(fault.ended_ms or now, state.claimed_ms) + late
+
+
+def _to_keep(planned: PlannedFault | None, fault: FaultState) -> bool:
+    """Whether the provider has written of it and nobody has looked. It is awaited for a while, never longer."""
+    return bool(planned and planned.exhibits and fault.clean and fault.accepted_ms and fault.exhibits is None)
 
 
 def _told(planned: PlannedFault | None, fault: FaultState) -> bool:
@@ -70,6 +78,8 @@ def _go_on(
     plan: Plan, state: State, step: PlannedStep, planned: PlannedFault, fault: FaultState, now: Ms
 ) -> Iterator[Action]:
     yield from _effect(plan, state, step, planned, fault, now)
+    if _to_keep(planned, fault):
+        yield KeepExhibits(step.id)
     if fault.clean and fault.ended_ms is None:  # undone from the ledger, while nobody conducted
         yield record("fault.ended", step=step.id, status="stopped")
     elif fault.ended_ms is None:

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import BaseModel
 
 from gameday.clock import Ms
-from gameday.conductor.actions import CallStep, Deliver, Effect, PollFault, ReconcileLedger, StartFault, StopFault
+from gameday.conductor.actions import (
+    CallStep,
+    Deliver,
+    Effect,
+    KeepExhibits,
+    PollFault,
+    ReconcileLedger,
+    StartFault,
+    StopFault,
+)
 from gameday.conductor.ledger import Ledger
 from gameday.journal.events import Draft
 from gameday.journal.state import State
 from gameday.model.runbook import RunbookCall
 from gameday.plan import Plan, PlannedFault
-from gameday.protocols import Channel, Fault, Ledgers, Note, Order, Prompt, ProviderStatus, Trace
+from gameday.protocols import Channel, Exhibits, Fault, Ledgers, Note, Order, Prompt, ProviderStatus, Trace
 from gameday.verdict.integrity import reconciled
 
 MakeCall = Callable[[RunbookCall], str]
+Keep = Callable[[str, str, bytes], str]
+"""Keeps a file of a step; returns its name in the run's folder."""
+MOST_EXHIBITS, LARGEST_EXHIBIT = 20, 20_000_000
 
 
 class Withdrawn(RuntimeError):
@@ -38,7 +53,7 @@ def token(run: str, step: str) -> str:
 def order_of(plan: Plan, run: str, step: str, planned: PlannedFault) -> Order:
     """The order for a planned fault."""
     return Order(run, step, token(run, step), planned.action, planned.settings, planned.targets, planned.duration_ms,
-                 plan.environment_definition)  # fmt: skip
+                 plan.environment_definition, tags=planned.tags)  # fmt: skip
 
 
 @dataclass
@@ -51,6 +66,7 @@ class Performer:
     channel: Channel
     call: MakeCall
     ledgers: Ledgers | None = None
+    keep: Keep | None = None
     stopping: set[str] = field(default_factory=set)
     starting: set[str] = field(default_factory=set)
     noted: dict[str, Trace] = field(default_factory=dict)  # by step, what a start has said of itself so far
@@ -71,6 +87,8 @@ class Performer:
                 return f"stop:{step}"
             case ReconcileLedger(ledger):
                 return f"ledger:{ledger}"
+            case KeepExhibits(step):
+                return f"exhibits:{step}"
 
     def work(self, action: Effect, state: State) -> Callable[[], list[Draft]]:
         """What to run in a thread; it returns the events that tell what came of it."""
@@ -85,6 +103,9 @@ class Performer:
             case PollFault(step):
                 trace, ended = dict(state.faults[step].trace), state.faults[step].targets
                 return lambda: self._poll(step, trace, bool(ended))
+            case KeepExhibits(step):
+                held = self._trace(step, state)
+                return lambda: self._keep(step, held)
             case StopFault(step):
                 with self.lock:
                     self.stopping.add(step)
@@ -149,6 +170,18 @@ class Performer:
         self.ledger.gone(step)
         return [*_ended(step, status), Draft("undo.done", {"step": step, "resource": trace})]
 
+    def _keep(self, step: str, trace: Trace) -> list[Draft]:
+        """Once, whatever comes of it: that the provider's own words are missing changes nothing else."""
+        planned, provider = self._fault(step)
+        what: dict[str, object] = {"step": step, "files": [], "where": list(planned.exhibits)}
+        try:
+            found = provider.exhibits(trace) if self.keep and isinstance(provider, Exhibits) else {}
+            kept = [self.keep(step, name, data) for name, data in _bounded(found)] if self.keep else []
+            what |= {"files": kept} if kept else {"why": "there is nothing yet, or it is too large; look there later"}
+        except Exception as error:  # noqa: BLE001  # an exhibit that cannot be had is told, and harms nothing
+            what["why"] = f"{type(error).__name__}: {error}"[:500]
+        return [Draft("fault.exhibits", what)]
+
     def _careful(self, fault: Fault, trace: Trace) -> ProviderStatus:
         """Stop it. An answer is believed only if no start was under way when it was asked for: a call of that start
         may have arrived after the provider looked."""
@@ -195,6 +228,26 @@ class Performer:
         except Exception as error:  # noqa: BLE001  # a call that fails is a result of the task, not of the conductor
             said, ok = f"{type(error).__name__}: {error}"[:500], False
         return [Draft("task.step_called", {"step": step, "number": number, "ok": ok, "said": said})]
+
+
+def _bounded(found: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
+    """As much of it as a run keeps."""
+    return [(name, data) for name, data in sorted(found.items()) if len(data) <= LARGEST_EXHIBIT][:MOST_EXHIBITS]
+
+
+def keeper(run_dir: Path) -> Keep:
+    """Keeps exhibits under ``exhibits/`` of a run's folder, under names that stay there."""
+
+    def keep(step: str, name: str, data: bytes) -> str:
+        plain = re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip(".-")[-120:] or "exhibit"
+        place = run_dir / "exhibits" / step / plain
+        place.parent.mkdir(parents=True, exist_ok=True)
+        spare = place.with_name(f".{plain}.part")
+        spare.write_bytes(data)
+        os.replace(spare, place)
+        return place.relative_to(run_dir).as_posix()
+
+    return keep
 
 
 @dataclass

@@ -62,6 +62,14 @@ def actions() -> dict[str, Action]:
     }
 
 
+@cache
+def target_parameters(kind: str) -> dict[str, bool]:
+    """The parameters that narrow targets of this type down: name -> whether it must be given; empty for a type that
+    is not in the catalogue."""
+    data = json.loads((files("gameday") / "data" / "fis-target-types.json").read_text(encoding="utf-8"))
+    return {name: bool(one["required"]) for name, one in data.get(kind, {}).get("parameters", {}).items()}
+
+
 def iso_duration(ms: int) -> str:
     """Milliseconds as FIS writes a duration: ``PT20M``, ``PT90S``. Whole seconds, rounded up."""
     seconds = -(-ms // 1000)

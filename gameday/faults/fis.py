@@ -13,7 +13,7 @@ never sent again: with nothing behind its token it would begin the fault.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
@@ -21,12 +21,14 @@ from pydantic import BaseModel
 from gameday.aws import Aws, CallFailed, told
 from gameday.errors import Problem, could_not_start
 from gameday.faults.catalogue import Action, actions, from_answer
-from gameday.faults.fis_template import RUN_TAG, STEP_TAG, FisSettings, parameters, template
+from gameday.faults.fis_exhibits import read_exhibits
+from gameday.faults.fis_settings import FisSettings, fis_settings, parameters
+from gameday.faults.fis_template import RUN_TAG, STEP_TAG, template
 from gameday.faults.outline import outline
 from gameday.faults.preview import preview
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
-from gameday.protocols import Fault, Note, Order, Outline, Outlines, Preview, ProviderStatus, Trace
+from gameday.protocols import Exhibits, Fault, Note, Order, Outline, Outlines, Preview, ProviderStatus, Trace
 
 __all__ = ["CLEAN_LOOKS", "FisFault", "FisSettings", "parameters", "template"]
 
@@ -74,7 +76,7 @@ class FisFault:
             write = "fis_role: arn:aws:iam::111122223333:role/gameday-fis"
             raise could_not_start("NO_FIS_ROLE", "the environment names no role for FIS to act in", write)
         self._looks.pop((order.run, order.step), None)
-        request = template(order, actions().get(order.action) or self._action(order.action))
+        request = template(order, self._learnt(order))
         trace: Trace = {"run": order.run, "step": order.step, "token": order.token}
         note(dict(trace))
         with told("fis CreateExperimentTemplate"):
@@ -89,8 +91,13 @@ class FisFault:
         note(dict(trace))
         return trace
 
+    def _learnt(self, order: Order) -> dict[str, Action]:
+        """The actions that are not in the catalogue, as the account knows them."""
+        asked = {part.action for part in fis_settings(order.settings).each} - actions().keys()
+        return {ident: action for ident in sorted(asked) if (action := self._action(ident))}
+
     def _action(self, ident: str) -> Action | None:
-        """An action that is not in the catalogue, as the account knows it; None when it does not say."""
+        """One of them; None when the account does not say."""
         try:
             with told("fis GetAction"):
                 return from_answer(self._fis.get_action(id=ident)["action"])
@@ -193,6 +200,11 @@ class FisFault:
             if not error.missing:  # gone is what was wanted
                 raise
 
+    def exhibits(self, trace: Trace) -> Mapping[str, bytes]:
+        """The experiment's own log and report, as far as they are there. CallFailed when they cannot be read."""
+        found = self._experiment(trace["experiment"]) if "experiment" in trace else None
+        return {} if found is None else read_exhibits(self._aws, found)
+
     def _templates(self, trace: Trace) -> set[str]:
         """By id, or by tag: a crash may have come between the call and its note."""
         if "template" in trace:
@@ -213,5 +225,5 @@ def _read(experiment: Any) -> tuple[State, str]:
 
 if TYPE_CHECKING:  # mypy proves here that the provider fits its sockets
 
-    def _fits(fault: FisFault) -> tuple[Fault, Outlines, Preview]:
-        return fault, fault, fault
+    def _fits(fault: FisFault) -> tuple[Fault, Outlines, Preview, Exhibits]:
+        return fault, fault, fault, fault

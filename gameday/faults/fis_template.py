@@ -1,102 +1,131 @@
-"""A ``fault: fis`` step as the user writes it, and the request that AWS FIS is sent for it."""
+"""The request of CreateExperimentTemplate for a ``fault: fis`` step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, Field
-
-from gameday.faults.catalogue import DURATIONS, Action, actions, from_iso, iso_duration
-from gameday.model.types import Scalar, Strict, parse_duration
+from gameday.faults.catalogue import Action, actions, iso_duration
+from gameday.faults.fis_settings import FisAction, FisSettings, Logs, Report, fis_settings, parameters
+from gameday.faults.targets import partition
+from gameday.model.workspace import Environment
 from gameday.protocols import Order
 
 RUN_TAG, STEP_TAG = "gameday:run", "gameday:step"
+LOG_SCHEMA = 2  # AWS FIS user guide, "Experiment logging"
 
 
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value  # plan.json is read back with lists
-
-
-class FisSettings(Strict):
-    """The keys of a ``fault: fis`` step. ``targets`` are technology resources of the service."""
-
-    action: Annotated[str, Field(pattern=r"^aws:[a-z0-9-]+:[a-z0-9-]+$")]
-    targets: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_tuple)] | None = None
-    parameters: dict[str, Scalar] = {}
-    selection: Annotated[str, Field(pattern=r"^(ALL|COUNT\([1-9]\d*\)|PERCENT\([1-9]\d?\d?\))$")] = "ALL"
-
-
-def fis_settings(settings: BaseModel | Mapping[str, Any]) -> FisSettings:
-    """Any form of a step's settings, also read back from plan.json, as the checked model."""
-    if isinstance(settings, FisSettings):
-        return settings
-    return FisSettings.model_validate(settings.model_dump() if isinstance(settings, BaseModel) else dict(settings))
-
-
-def parameters(settings: FisSettings, duration_ms: int | None = None, action: Action | None = None) -> dict[str, str]:
-    """Parameters as FIS takes them: all text, durations in ISO 8601.
-
-    ``duration_ms`` (the step's ``for``) is sent as the action's own duration, so that AWS ends the fault even when
-    the conductor is dead. When the step has both, the shorter is sent.
-    """
-    given = {name: _parameter(name, value) for name, value in settings.parameters.items()}
-    name = action.ends_by if action else next((n for n in DURATIONS if n in given), None)
-    if duration_ms is None or name is None or (action and action.one_shot):
-        return given
-    own = from_iso(given[name]) if name in given else None
-    if name in given and (own is None or own <= duration_ms):
-        return given
-    return {**given, name: iso_duration(duration_ms)}
-
-
-def lasts_ms(settings: FisSettings, action: Action | None) -> int | None:
-    """How long FIS itself keeps the fault, by its own parameters; None when they do not say."""
-    names = [action.ends_by] if action and action.ends_by else ["duration", "maxDuration"]
-    given = parameters(settings)
-    return next((from_iso(given[name]) for name in names if name in given), None)
-
-
-def self_ending(settings: FisSettings, duration_ms: int | None, action: Action | None) -> bool:
-    """Whether the fault is over by itself: at once, or when FIS ends it."""
-    if action is None:
-        return any(name in settings.parameters for name in DURATIONS)
-    return action.one_shot or (action.ends_by or "") in parameters(settings, duration_ms, action)
-
-
-def _parameter(name: str, value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if name in DURATIONS and isinstance(value, str) and not value.startswith("P"):
-        return iso_duration(parse_duration(value))
-    return str(value)
-
-
-def template(order: Order, action: Action | None = None) -> dict[str, Any]:
-    """The request of CreateExperimentTemplate for an order. ``action`` is what GetAction said of one that is not in
-    the catalogue."""
-    settings, action = fis_settings(order.settings), action or actions().get(order.action)
-    targets = dict(_target(key, arns, action, settings) for key, arns in order.targets.items())
+def template(order: Order, learnt: Mapping[str, Action] | None = None) -> dict[str, Any]:
+    """The request for an order. ``learnt`` is what GetAction said of actions that are not in the catalogue."""
+    settings, known = fis_settings(order.settings), {**actions(), **(learnt or {})}
+    targets, steps = dict[str, Any](), dict[str, Any]()
+    for part in settings.each:
+        keys = _targets(order, settings, part, known.get(part.action))
+        targets |= {name: target for name, target in keys.values()}
+        steps[part.id] = _action(order, settings, part, known.get(part.action), {k: n for k, (n, _) in keys.items()})
     stops = [{"source": "aws:cloudwatch:alarm", "value": arn} for arn in order.stop_conditions]
-    sent = parameters(settings, order.duration_ms, action)
-    step: dict[str, Any] = {"actionId": order.action, "parameters": sent}
-    if targets:
-        step["targets"] = {key: key for key in targets}
     return {
         "clientToken": order.token,
         "description": f"gameday {order.run} {order.step}"[:512],
         "roleArn": order.environment.fis_role or "",
         "stopConditions": stops or [{"source": "none"}],
         "targets": targets,
-        "actions": {"fault": step},
+        "actions": steps,
         "tags": {RUN_TAG: order.run, STEP_TAG: order.step},
         "experimentOptions": {"accountTargeting": "single-account", "emptyTargetResolutionMode": "fail"},
+        **_exhibits(settings, order.environment),
     }
 
 
-def _target(key: str, arns: Sequence[str], action: Action | None, settings: FisSettings) -> tuple[str, dict[str, Any]]:
-    """A target's key and its definition. A plan made without knowing the action has the resource type as the key."""
+def _action(
+    order: Order, settings: FisSettings, part: FisAction, action: Action | None, targets: Mapping[str, str]
+) -> dict[str, Any]:
+    """With several actions each keeps its own duration; the step's ``for`` is then the whole experiment's."""
+    duration = None if settings.actions else order.duration_ms
+    step: dict[str, Any] = {"actionId": part.action, "parameters": parameters(part, duration, action)}
+    if targets:
+        step["targets"] = dict(targets)
+    if part.start_after:
+        step["startAfter"] = list(part.start_after)
+    return step
+
+
+def _targets(
+    order: Order, settings: FisSettings, part: FisAction, action: Action | None
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Of one action: its target key -> name and definition. A plan made without knowing the action has the resource
+    type as the key."""
     known = action.targets if action else {}
-    kind = known.get(key, key)
-    name = key if key in known else (action.key_of(kind) if action else None) or key
-    return name, {"resourceType": kind, "resourceArns": list(arns), "selectionMode": settings.selection}
+    found = {}
+    for given, name in names(order, settings, part).items():
+        kind = known.get(given, given)
+        key = given if given in known else (action.key_of(kind) if action else None) or given
+        found[key] = (settings.target(part, key), _target(order, name, kind, part))
+    return found
+
+
+def names(order: Order, settings: FisSettings, part: FisAction) -> dict[str, str]:
+    """Target key -> its name in the order, for those of this action."""
+    given = {*order.targets, *order.tags}
+    if not settings.actions:
+        return {name: name for name in sorted(given)}
+    return {name.removeprefix(f"{part.id}-"): name for name in sorted(given) if _owner(name, settings) == part.id}
+
+
+def _owner(name: str, settings: FisSettings) -> str:
+    """The action that a target's name belongs to: the longest id that it begins with."""
+    return max((part.id for part in settings.each if name.startswith(f"{part.id}-")), key=len, default="")
+
+
+def _target(order: Order, name: str, kind: str, part: FisAction) -> dict[str, Any]:
+    target: dict[str, Any] = {"resourceType": kind, "selectionMode": part.selection}
+    if name in order.tags:
+        target["resourceTags"] = dict(order.tags[name])
+    elif order.targets.get(name):
+        target["resourceArns"] = list(order.targets[name])
+    if part.filters:
+        target["filters"] = [{"path": f.path, "values": list(f.values)} for f in part.filters]
+    if part.target_parameters:
+        target["parameters"] = dict(part.target_parameters)
+    return target
+
+
+def _exhibits(settings: FisSettings, environment: Environment) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if settings.logs:
+        found["logConfiguration"] = _logs(settings.logs, environment)
+    if settings.report:
+        found["experimentReportConfiguration"] = _report(settings.report)
+    return found
+
+
+def _logs(logs: Logs, environment: Environment) -> dict[str, Any]:
+    found: dict[str, Any] = {"logSchemaVersion": LOG_SCHEMA}
+    if logs.s3:
+        found["s3Configuration"] = _bucket(logs.s3.bucket, logs.s3.prefix)
+    if logs.cloudwatch:
+        found["cloudWatchLogsConfiguration"] = {"logGroupArn": group_arn(logs.cloudwatch.group, environment)}
+    return found
+
+
+def group_arn(group: str, environment: Environment) -> str:
+    """The ARN of a log group, by name or ARN, as FIS wants it: with ``:*``."""
+    head = f"arn:{partition(environment.region)}:logs:{environment.region}:{environment.account}:log-group"
+    arn = group if group.startswith("arn:") else f"{head}:{group}"
+    return arn if arn.endswith(":*") else f"{arn}:*"
+
+
+def _bucket(name: str, prefix: str | None) -> dict[str, str]:
+    return {"bucketName": name} | ({"prefix": prefix} if prefix else {})
+
+
+def _report(report: Report) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "outputs": {"s3Configuration": _bucket(report.s3.bucket, report.s3.prefix)},
+        "preExperimentDuration": iso_duration(report.before),
+        "postExperimentDuration": iso_duration(report.after),
+    }
+    if report.dashboards:
+        shown = [{"dashboardIdentifier": arn} for arn in report.dashboards]
+        found["dataSources"] = {"cloudWatchDashboards": shown}
+    return found

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 
 from gameday.aws import Aws
+from gameday.errors import CouldNotStart, Problem
 from gameday.faults.catalogue import SHORTEST_MS, Action, action_minutes, actions
-from gameday.faults.fis_template import fis_settings, lasts_ms, self_ending
+from gameday.faults.fis_exhibits import exhibit_calls, where
+from gameday.faults.fis_graph import whole_ms, wrong
+from gameday.faults.fis_settings import FisAction, FisSettings, fis_settings, lasts_ms, self_ending
 from gameday.faults.reads import READS
-from gameday.faults.targets import by_tags, resolve
+from gameday.faults.targets import by_tags, resolve, tags_of
 from gameday.faults.witnesses import witness
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
@@ -18,45 +22,108 @@ from gameday.plan import Call
 from gameday.protocols import Outline
 
 
+@dataclass(frozen=True)
+class Aim:
+    """Targets by target key: the ARNs they have now, and the tags that are sent in their place."""
+
+    arns: Mapping[str, tuple[str, ...]]
+    tags: Mapping[str, Mapping[str, str]]
+
+
 def outline(
     aws: Aws, step: str, settings: BaseModel, targets: Sequence[Technology], environment: Environment
 ) -> Outline:
-    """See ``Outlines``. ``duration_ms`` is what the action's own parameters say; None when only the step's ``for``
-    can. ``action_minutes`` is 0 then: ask ``catalogue.action_minutes`` with the ``for``."""
+    """See ``Outlines``. ``duration_ms`` is what the action's own parameters say (of several: along ``start_after``);
+    None when only the step's ``for`` can. ``action_minutes`` is 0 then: ask ``catalogue.action_minutes`` with the
+    ``for``. CouldNotStart too for actions that FIS cannot run in this order."""
     checked = fis_settings(settings)
-    action = actions().get(checked.action)
-    arns = resolve(aws, action, targets, environment)
-    one_shot = action is not None and action.one_shot
-    duration = None if one_shot else lasts_ms(checked, action)
-    seen = witness(step, checked, arns, environment)
+    refused = list(wrong(checked.each, _known_ms))
+    if refused:
+        raise CouldNotStart(refused)
+    aim = _aim(aws, checked, targets, environment)
+    one_shot = all(_one_shot(part) for part in checked.each)
+    duration = None if one_shot else whole_ms(checked.each, _known_ms)
+    seen = witness(step, checked, aim.arns, environment)
     return Outline(
-        action=checked.action,
-        targets=arns,
+        action=" + ".join(part.action for part in checked.each),
+        actions=tuple(part.action for part in checked.each) if checked.actions else (),
+        targets=aim.arns,
+        tags=aim.tags,
+        exhibits=where(checked, environment),
         duration_ms=duration,
         one_shot=one_shot,
-        takes_duration=not one_shot and self_ending(checked, SHORTEST_MS, action),
-        calls=tuple(_calls(step, targets, action, self_ending(checked, None, action))),
-        action_minutes=action_minutes(duration, one_shot),
+        takes_duration=_takes_duration(checked, one_shot),
+        calls=tuple(_calls(step, targets, checked)),
+        action_minutes=_minutes(checked),
         witness_signals=seen.signals,
         effective=seen.effective,
         gone=seen.gone,
     )
 
 
-def _calls(step: str, targets: Sequence[Technology], action: Action | None, self_ending: bool) -> Iterator[Call]:
+def _takes_duration(settings: FisSettings, one_shot: bool) -> bool:
+    """Of several actions none takes ``for`` as its own duration: it may be any share of the whole."""
+    (first, *others) = settings.each
+    return not others and not one_shot and self_ending(first, SHORTEST_MS, actions().get(first.action))
+
+
+def _one_shot(part: FisAction) -> bool:
+    action = actions().get(part.action)
+    return action is not None and action.one_shot
+
+
+def _known_ms(part: FisAction) -> int | None:
+    """How long an action lasts by its own parameters; 0 for what is over at once, None when they do not say."""
+    return 0 if _one_shot(part) else lasts_ms(part, actions().get(part.action))
+
+
+def _minutes(settings: FisSettings) -> int:
+    """Action-minutes of all; 0 for those of which only the step's ``for`` says how long."""
+    return sum(action_minutes(_known_ms(part), _one_shot(part)) for part in settings.each)
+
+
+def _aim(aws: Aws, settings: FisSettings, targets: Sequence[Technology], environment: Environment) -> Aim:
+    """The targets of all actions, each resolved by itself; CouldNotStart with what is wrong in any."""
+    arns, tags, problems = dict[str, tuple[str, ...]](), dict[str, Mapping[str, str]](), list[Problem]()
+    for part in settings.each:
+        action = actions().get(part.action)
+        own = [t for t in targets if t.id in (part.targets or ())]
+        try:
+            found = resolve(aws, action, own, environment, by_parameters=bool(part.target_parameters))
+        except CouldNotStart as error:
+            problems += error.problems
+            continue
+        arns |= {settings.target(part, key): held for key, held in found.items()}
+        tags |= {settings.target(part, key): held for key, held in tags_of(action, own).items()}
+    if problems:
+        raise CouldNotStart(problems)
+    return Aim(arns, tags)
+
+
+def _calls(step: str, targets: Sequence[Technology], settings: FisSettings) -> Iterator[Call]:
     """Every call in the order in which it may come; ``why`` of StopExperiment says who has to end the fault."""
-    for service, operation in sorted({by_tags(t) for t in targets if not t.arn and not t.name}):
+    parts = [(part, actions().get(part.action)) for part in settings.each]
+    for service, operation in sorted({by_tags(t) for t in targets if t.tags and not t.arn and not t.name}):
         yield Call(step=step, service=service, operation=operation, why="find the targets by their tags", times="once")
-    why = "check that the account knows the action" + ("" if action else ", and read its target keys")
-    yield Call(step=step, service="fis", operation="GetAction", why=why)
+    unknown = any(action is None for _, action in parts)
+    why = "check that the account knows the action" + (", and read its target keys" if unknown else "")
+    yield Call(step=step, service="fis", operation="GetAction", why=why, times="1" if len(parts) == 1 else "one each")
     for service, operation in sorted({READS[t.type].call for t in targets if t.type in READS}):
         yield Call(step=step, service=service, operation=operation, why="see that the target exists")
+    ends = all(self_ending(part, None, action) for part, action in parts)
+    stop = next((_stop(action) for part, action in parts if not self_ending(part, None, action)), "undo")
+    yield from _fis_calls(step, stop, ends)
+    for service, operation in exhibit_calls(settings):
+        yield Call(step=step, service=service, operation=operation, why="keep the experiment's own log", times="once")
+
+
+def _fis_calls(step: str, stop: str, ends: bool) -> Iterator[Call]:
     for operation, why, times in (
         ("CreateExperimentTemplate", "describe the fault", "1"),
         ("StartExperiment", "inject it", "1"),
         ("GetExperiment", "see how it goes", "once a poll"),
         ("ListExperimentResolvedTargets", "see which resources FIS chose", "once a poll until known"),
-        ("StopExperiment", _stop(action, self_ending), "when it must end early" if self_ending else "1"),
+        ("StopExperiment", stop, "when it must end early" if ends else "1"),
         ("ListExperiments", "find it again after a crash", "only when its id was not noted"),
         ("ListExperimentTemplates", "find its template after a crash", "only when its id was not noted"),
         ("DeleteExperimentTemplate", "leave nothing behind", "1"),
@@ -64,9 +131,7 @@ def _calls(step: str, targets: Sequence[Technology], action: Action | None, self
         yield Call(step=step, service="fis", operation=operation, why=why, times=times)
 
 
-def _stop(action: Action | None, self_ending: bool) -> str:
-    if self_ending:
-        return "undo"
+def _stop(action: Action | None) -> str:
     if action is not None and action.ends_by is not None:
         return f"undo; FIS ends it by itself only if the step says for, or parameters: {{{action.ends_by}: ...}}"
     return "end it: FIS does not end this fault by itself, so the conductor or the watchdog has to"

@@ -6,7 +6,7 @@ Only tags need a read (ec2 DescribeInstances, or GetResources of the tagging API
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gameday.aws import Aws, told
@@ -16,6 +16,9 @@ from gameday.model.service import Technology
 from gameday.model.workspace import Environment
 
 ARNS_A_TARGET = 5  # AWS FIS user guide, "Targets": at most five resource ARNs
+TAGS_ONLY = frozenset({"aws:s3:bucket-pause-replication"})  # AWS FIS actions reference: targets by tags alone
+ARNS_ONLY = frozenset({"aws:ec2:api-insufficient-instance-capacity-error"})  # there too: no tags, filters, parameters
+ONE_ARN = frozenset({"aws:eks:inject-kubernetes-custom-resource"})  # there too: exactly one
 _INSTANCES = ("aws:ec2:instance", "aws:ec2:spot-instance")
 _FORMS = {
     "aws:lambda:function": "lambda:{r}:{a}:function:{n}",
@@ -55,10 +58,15 @@ def partition(region: str) -> str:
 
 
 def resolve(
-    aws: Aws, action: Action | None, targets: Sequence[Technology], environment: Environment
+    aws: Aws,
+    action: Action | None,
+    targets: Sequence[Technology],
+    environment: Environment,
+    by_parameters: bool = False,
 ) -> dict[str, tuple[str, ...]]:
     """ARNs by the action's target key (by resource type when the action is not in the catalogue). CouldNotStart names
-    every resource that cannot be resolved."""
+    every resource that cannot be resolved. ``by_parameters``: a resource without arn, name and tags is one that FIS
+    finds by the target's parameters (pods)."""
     found: dict[str, list[str]] = {}
     problems: list[Problem] = []
     for technology in targets:
@@ -66,14 +74,54 @@ def resolve(
         if key is None:
             problems.append(_wrong_type(technology, action))
             continue
+        held = found.setdefault(key, [])
+        if by_parameters and not (technology.arn or technology.name or technology.tags):
+            continue
         try:
-            found.setdefault(key, []).extend(arns_of(aws, technology, environment))
+            held.extend(arns_of(aws, technology, environment))
         except CouldNotStart as error:
             problems += error.problems
-    problems += [_too_many(key, len(set(arns))) for key, arns in found.items() if len(set(arns)) > ARNS_A_TARGET]
+    tagged = tags_of(action, targets)
+    problems += [*_odd(action, targets, tagged)]
+    problems += [
+        _too_many(key, len(set(arns)))
+        for key, arns in found.items()
+        if key not in tagged and len(set(arns)) > ARNS_A_TARGET
+    ]
     if problems:
         raise CouldNotStart(problems)
     return {key: tuple(dict.fromkeys(arns)) for key, arns in found.items()}
+
+
+def tags_of(action: Action | None, targets: Sequence[Technology]) -> dict[str, Mapping[str, str]]:
+    """The tags that stand for a target key: where it has one resource, which is named by its tags alone. FIS takes
+    tags or ARNs for a target, and all tags have to fit, so several resources are sent as the ARNs they have now."""
+    by_key: dict[str, list[Technology]] = {}
+    for technology in targets:
+        key = action.key_of(technology.type) if action else technology.type
+        by_key.setdefault(key or technology.type, []).append(technology)
+    return {
+        key: found[0].tags
+        for key, found in by_key.items()
+        if len(found) == 1 and _by_tags(found[0]) and not (action and action.id in ARNS_ONLY)
+    }
+
+
+def _by_tags(technology: Technology) -> bool:
+    return bool(technology.tags) and not technology.arn and not technology.name
+
+
+def _odd(
+    action: Action | None, targets: Sequence[Technology], tagged: Mapping[str, Mapping[str, str]]
+) -> Iterator[Problem]:
+    """What FIS takes in one way alone for this action."""
+    ident = action.id if action else ""
+    if ident in TAGS_ONLY and not tagged:
+        yield Problem(
+            "TARGET_FORM", f"{ident} takes targets by tags alone", "one resource with tags and no arn or name"
+        )
+    if ident in ONE_ARN and len(targets) != 1:
+        yield Problem("TARGET_FORM", f"{ident} takes exactly one resource", "targets: [one of them]")
 
 
 def arns_of(aws: Aws, technology: Technology, environment: Environment) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gameday.faults.catalogue import actions
-from gameday.faults.fis_template import FisSettings
+from gameday.faults.fis_settings import FisAction, FisSettings
 from gameday.faults.targets import id_of
 from gameday.model.scenario import Condition
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT, Environment
@@ -24,6 +24,7 @@ WITHIN = "2m"
 PERIOD_MS, REHEARSAL_PERIOD_MS = 60_000, 20_000
 SHORTEST_DELAY_MS = 500  # a smaller one does not stand out from a function's own duration
 DEFAULT_DELAY_MS = 2_000  # AWS FIS actions reference, startupDelayMilliseconds
+HARMLESS = ("aws:fis:wait", "aws:cloudwatch:assert-alarm-state")
 Arns = Sequence[str]
 
 
@@ -55,12 +56,25 @@ def default_gone(effective: Condition) -> Condition:
 
 
 def witness(step: str, settings: FisSettings, targets: Mapping[str, Arns], environment: Environment) -> Witness:
-    """The default witness of a fault on these targets; an empty one when there is none."""
-    arns = [arn for found in targets.values() for arn in found]
-    look = _BY_ACTION.get(settings.action)
-    if look is None and settings.action not in actions():
-        look = next((_BY_TYPE[kind] for kind in targets if kind in _BY_TYPE), None)
-    seen = look(settings, arns) if look and arns else None
+    """The default witness of a fault on these targets; an empty one when there is none. Of several actions only one
+    that alone breaks something has one: what shows the first would say nothing of the others."""
+    breaking = [part for part in settings.each if part.action not in HARMLESS]
+    if len(breaking) != 1:
+        return Witness()
+    (part,) = breaking
+    held = {key.removeprefix(f"{part.id}-"): arns for key, arns in targets.items()}
+    arns = [arn for found in held.values() for arn in found]
+    look = _BY_ACTION.get(part.action)
+    if look is None and part.action not in actions():
+        look = next((_BY_TYPE[kind] for kind in held if kind in _BY_TYPE), None)
+    seen = look(part, arns) if look and arns else None
+    return _as_witness(step, seen, environment) if seen else Witness()
+
+
+def instance_state(step: str, arns: Arns, environment: Environment, *, gone: bool) -> Witness:
+    """The state of these instances as a witness of something that stops them."""
+    part = FisAction(id="fault", action="aws:ec2:stop-instances")
+    seen = _state("aws:ec2:instance", gone)(part, arns)
     return _as_witness(step, seen, environment) if seen else Witness()
 
 
@@ -97,12 +111,12 @@ def _metrics(namespace: str, dimension: str, metrics: Sequence[str], statistic: 
     return "cloudwatch.expression", {"expression": f"{how}([{', '.join(named)}])", "metrics": named}
 
 
-def _lambda_errors(settings: FisSettings, arns: Arns) -> Seen | None:
+def _lambda_errors(settings: FisAction, arns: Arns) -> Seen | None:
     source, query = _metrics("AWS/Lambda", "FunctionName", ["Errors"], "Sum", _functions(arns), "SUM")
     return Seen(source, query, "Invocations that ended in a function error.", "count", {"at_least": 1}, {"equals": 0})
 
 
-def _lambda_delay(settings: FisSettings, arns: Arns) -> Seen | None:
+def _lambda_delay(settings: FisAction, arns: Arns) -> Seen | None:
     delay = settings.parameters.get("startupDelayMilliseconds", DEFAULT_DELAY_MS)
     if not str(delay).isdigit() or int(delay) < SHORTEST_DELAY_MS:
         return None
@@ -118,10 +132,10 @@ def _functions(arns: Arns) -> list[str]:
     return [":".join(arn.split(":")[:7]) for arn in arns]
 
 
-def _state(kind: str, gone: bool = True, within: str = WITHIN) -> Callable[[FisSettings, Arns], Seen | None]:
+def _state(kind: str, gone: bool = True, within: str = WITHIN) -> Callable[[FisAction, Arns], Seen | None]:
     """The state of all targets together; without ``gone`` where what is hit does not come back itself."""
 
-    def look(settings: FisSettings, arns: Arns) -> Seen | None:
+    def look(settings: FisAction, arns: Arns) -> Seen | None:
         ids = arns if kind == "aws:ecs:task" else [id_of(arn) for arn in arns]
         query = {"type": kind, "id": ",".join(ids)}
         means = "1 when all targets are in service, 0 when one is not."
@@ -131,16 +145,16 @@ def _state(kind: str, gone: bool = True, within: str = WITHIN) -> Callable[[FisS
 
 
 def _counted(namespace: str, dimension: str, metrics: Sequence[str], means: str) -> Callable[
-    [FisSettings, Arns], Seen | None
+    [FisAction, Arns], Seen | None
 ]:  # fmt: skip
-    def look(settings: FisSettings, arns: Arns) -> Seen | None:
+    def look(settings: FisAction, arns: Arns) -> Seen | None:
         source, query = _metrics(namespace, dimension, metrics, "Sum", arns, "SUM")
         return Seen(source, query, means, "count", {"at_least": 1}, {"equals": 0})
 
     return look
 
 
-def _stalled(settings: FisSettings, arns: Arns) -> Seen | None:
+def _stalled(settings: FisAction, arns: Arns) -> Seen | None:
     """1 when I/O was paused for over 60 s (Amazon EBS user guide, "Pause I/O fault injection")."""
     source, query = _metrics("AWS/EBS", "VolumeId", ["VolumeStalledIOCheck"], "Maximum", arns, "MAX")
     return Seen(source, query, "1 when a volume's I/O stalls.", "state", {"at_least": 1}, {"equals": 0}, "4m")
@@ -153,7 +167,7 @@ _SHARDS = _counted(
     "AWS/Kinesis", "StreamName", ["WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded"],
     "Requests refused because the stream's throughput was exceeded.",
 )  # fmt: skip
-_BY_ACTION: dict[str, Callable[[FisSettings, Arns], Seen | None]] = {
+_BY_ACTION: dict[str, Callable[[FisAction, Arns], Seen | None]] = {
     "aws:lambda:invocation-error": _lambda_errors,
     "aws:lambda:invocation-add-delay": _lambda_delay,
     "aws:ec2:stop-instances": _state("aws:ec2:instance"),
@@ -165,7 +179,7 @@ _BY_ACTION: dict[str, Callable[[FisSettings, Arns], Seen | None]] = {
     "aws:kinesis:stream-provisioned-throughput-exception": _SHARDS,
     "aws:ebs:pause-volume-io": _stalled,
 }
-_BY_TYPE: dict[str, Callable[[FisSettings, Arns], Seen | None]] = {  # for actions that are not in the catalogue
+_BY_TYPE: dict[str, Callable[[FisAction, Arns], Seen | None]] = {  # for actions that are not in the catalogue
     "aws:lambda:function": _lambda_errors,
     "aws:dynamodb:table": _THROTTLES,
     "aws:ec2:instance": _state("aws:ec2:instance"),

@@ -21,6 +21,7 @@ fault.stop_requested step, why, trace         trace: what a start noted that the
 fault.ended         step, status
 fault.gone          step, witness
 fault.not_gone      step, witness, resources
+fault.exhibits      step, files, where, why   files: kept under exhibits/ in the run's folder; why: there are none
 prompt.delivered    prompt, step, to, says, via, expects: acknowledge | answer | perform | none, number (runbook step)
 prompt.acknowledged prompt, step, role        ``who`` is the role or person's role that did it
 task.step_done      step, number, after_ms

@@ -42,6 +42,7 @@ class FaultState:
     clean: bool = False
     gone_ms: Ms | None = None
     not_gone: bool = False
+    exhibits: tuple[str, ...] | None = None  # None: not asked for yet
 
 
 @dataclass
@@ -245,6 +246,10 @@ def _fault_not_gone(fault: FaultState, _event: Event) -> None:
     fault.not_gone = True
 
 
+def _exhibits(fault: FaultState, event: Event) -> None:
+    fault.exhibits = tuple(event.what.get("files", ()))
+
+
 def _undo_done(fault: FaultState, event: Event) -> None:
     fault.clean = True
     _begun(fault, event.what.get("resource"))
@@ -258,6 +263,7 @@ for _type, _change in {
     "fault.ended": _fault_ended,
     "fault.gone": _fault_gone,
     "fault.not_gone": _fault_not_gone,
+    "fault.exhibits": _exhibits,
     "undo.done": _undo_done,
 }.items():
     _HANDLERS[_type] = _with_fault(_change)

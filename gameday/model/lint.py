@@ -171,8 +171,8 @@ def _workload(review: Review, loaded: Loaded[Workload]) -> None:
 def _piece_names(piece: Piece) -> list[tuple[str, Path_]]:
     names: list[tuple[str, Path_]] = [(ident, ("calls", i)) for i, ident in enumerate(piece.calls)]
     names += [(ident, ("routes", route)) for route, ident in piece.routes.items()]
-    names += [(piece.replica, ("replica",))] if piece.replica else []
-    return names + ([(piece.consumer, ("consumer",))] if piece.consumer else [])
+    others: list[tuple[str | None, str]] = [(piece.consumer, "consumer"), (piece.replica, "replica")]
+    return names + [(ident, (key,)) for ident, key in others if ident]
 
 
 def _observer(review: Review, loaded: Loaded[Observer]) -> None:

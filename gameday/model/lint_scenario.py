@@ -164,7 +164,7 @@ def _targets(case: _Case, service: Service, step: FaultStep, at: Path_) -> None:
         if not isinstance(ident, str) or not case.review.known("resource", ident, names, case.file, where):
             continue
         found = service.technology(ident)
-        if found and not (found.arn or found.name or found.tags):
+        if found and not (found.arn or found.name or found.tags or step.settings.get("target_parameters")):
             what = f"resource {ident!r} has no arn, name or tags, so it stands for no target"
             case.error("NO_TARGETS", what, "name: ... or arn: ... in the service", where)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gameday.model.types import Duration, Id, Strict, Text
 
-PieceType = Literal["edge", "function", "instance", "table", "queue", "external"]
+PieceType = Literal["edge", "function", "instance", "table", "queue", "external", "stream", "database", "task"]
+Zone = Literal["a", "b", "c"]
 
 
 class Load(Strict):
@@ -26,8 +27,12 @@ class Load(Strict):
 
 class Piece(Strict):
     """One process. ``calls`` are the pieces it calls for each request, in turn; ``timeout`` is how long its callers
-    wait for it; ``weights`` by route, 0 where none is given, all to the first route where there are none at all;
-    ``replica`` is the table that a table hands its ledger on to, and that it is read back from."""
+    wait for it; ``weights`` by route, 0 where none is given, all to the first route where there are none at all.
+
+    A ``queue`` or ``stream`` hands on to its ``consumer``; a ``table`` copies its writes to its
+    ``replica``, from which its ledger is read back; a ``task``
+    that is stopped is started again by its service after ``restart``; a ``database`` refuses for ``failover`` when its
+    writer moves; ``subnet`` is one of the workload's."""
 
     type: PieceType
     record: Text | None = None
@@ -39,6 +44,9 @@ class Piece(Strict):
     publishes: tuple[Literal["attempts", "failures", "latency"], ...] = ()
     consumer: Id | None = None
     replica: Id | None = None
+    restart: Duration = 30_000
+    failover: Duration = 60_000
+    subnet: Id | None = None
 
 
 class Alarm(Strict):
@@ -50,7 +58,8 @@ class Alarm(Strict):
 
 class Workload(Strict):
     """workload.yaml. ``publish`` is the resolution of the metrics that the pieces publish; what customers meet is
-    published in ``namespace`` as Attempts, Failures and Latency with the dimension Api = ``api``."""
+    published in ``namespace`` as Attempts, Failures and Latency with the dimension Api = ``api``. ``subnets`` says in
+    which availability zone each is."""
 
     kind: Literal["workload"]
     service: Id
@@ -60,3 +69,11 @@ class Workload(Strict):
     namespace: Text = "OpenBanking"
     api: Text = "payments"
     alarms: tuple[Alarm, ...] = ()
+    subnets: dict[Id, Zone] = {}
+
+    @model_validator(mode="after")
+    def _in_subnets(self) -> Self:
+        for ident, piece in self.pieces.items():
+            if piece.subnet is not None and piece.subnet not in self.subnets:
+                raise ValueError(f"{ident} is in subnet {piece.subnet!r}; write subnets: {{{piece.subnet}: a}}")
+        return self

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from gameday.model.runbook import ChaosCall, RunbookCall
 from gameday.model.types import write_duration
 from gameday.plan import ALARM_SOURCE, Call, Cost, PlannedStep, Signal
 from gameday.planning.case import Case
@@ -76,16 +75,9 @@ def _asked(case: Case, steps: Sequence[PlannedStep]) -> Iterator[Call]:
     for step in steps:
         for part in runbooks[step.runbook].steps if step.runbook else ():
             if part.block and part.block.do:
-                service, operation = _named(part.block.do)
                 why = f"runbook {step.runbook}, step {part.number}, when {step.to} asks for it"
-                yield Call(step=step.id, service=service, operation=operation, why=why, times="at most once")
-
-
-def _named(call: RunbookCall) -> tuple[str, str]:
-    if isinstance(call, ChaosCall):
-        return "chaostoolkit", f"{call.chaostoolkit.module}.{call.chaostoolkit.func}"
-    service, _, operation = call.aws.partition(".")
-    return service, operation
+                for service, operation in part.block.do.calls:
+                    yield Call(step=step.id, service=service, operation=operation, why=why, times="at most once")
 
 
 def plan_cost(

@@ -27,9 +27,10 @@ def check_envelope(case: Case, steps: Sequence[PlannedStep]) -> None:
 
 def _outside(case: Case, ident: str, fault: PlannedFault, place: Place) -> Iterator[Problem]:
     envelope, name = case.environment.envelope, case.environment_name
-    if not any(fnmatchcase(fault.action, pattern) for pattern in envelope.actions):
-        what = f"{ident}: {fault.action} is not allowed in {name}"
-        yield Problem("ENVELOPE_ACTION", what, f"an action like {' | '.join(envelope.actions)}", place)
+    for action in fault.actions or (fault.action,):
+        if not any(fnmatchcase(action, pattern) for pattern in envelope.actions):
+            what = f"{ident}: {action} is not allowed in {name}"
+            yield Problem("ENVELOPE_ACTION", what, f"an action like {' | '.join(envelope.actions)}", place)
     count = len({arn for arns in fault.targets.values() for arn in arns})
     if count > envelope.max_targets:
         what = f"{ident}: {count} targets, and {name} allows {envelope.max_targets}"

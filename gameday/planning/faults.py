@@ -48,7 +48,8 @@ def plan_fault(case: Case, index: int, ident: str, step: FaultStep, faults: Mapp
 def _targets(case: Case, settings: BaseModel) -> tuple[Technology, ...]:
     """The technology resources that ``targets`` names, where the provider has such a key."""
     found = []
-    for name in getattr(settings, "targets", None) or ():
+    named = getattr(settings, "resources", None) or getattr(settings, "targets", None)
+    for name in named or ():
         resource = case.service.technology(name)
         if resource is None:
             raise unknown("resource", str(name), {t.id for t in case.service.resources.technology})
@@ -62,6 +63,9 @@ def _planned(
     own = outline.duration_ms if outline else None
     return PlannedFault(
         provider=step.fault,
+        actions=tuple(outline.actions) if outline else (),
+        exhibits=tuple(outline.exhibits) if outline else (),
+        tags={key: dict(tags) for key, tags in outline.tags.items()} if outline else {},
         action=outline.action if outline else str(getattr(settings, "action", step.fault)),
         settings=settings.model_dump(mode="json", by_alias=True),
         targets={key: tuple(arns) for key, arns in outline.targets.items()} if outline else {},

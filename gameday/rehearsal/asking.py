@@ -16,7 +16,7 @@ from gameday.rehearsal.metric_store import AwsError
 Wire = dict[str, Any]
 Environ = dict[str, Any]
 Reply = tuple[int, list[tuple[str, str]], bytes]
-CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 MODEL_NAMES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "states": "stepfunctions",
                "elasticloadbalancing": "elbv2"}  # fmt: skip
 JSON_TYPE = "application/x-amz-json-1.0"
@@ -64,7 +64,8 @@ class Asked:
     def __init__(self, environ: Environ) -> None:
         self.environ = environ
         match = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        self.region, self.service = (match[1], match[2]) if match else ("", "s3")
+        self.region, self.service = (match[2], match[3]) if match else ("", "s3")
+        self.key = match[1] if match else ""
         self.method = environ["REQUEST_METHOD"]
         raw = environ.get("REQUEST_URI") or environ.get("RAW_URI") or environ.get("PATH_INFO", "/")
         # absolute-form, which a client behind a proxy setting sends, is HTTP too

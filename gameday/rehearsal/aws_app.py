@@ -17,6 +17,8 @@ from gameday.rehearsal.fis_words import missing, page
 from gameday.rehearsal.gate import FaultGate
 from gameday.rehearsal.insights import OPERATIONS, Insights, moto_events
 from gameday.rehearsal.metric_store import AwsError
+from gameday.rehearsal.ssm_api import SsmApi
+from gameday.rehearsal.ssm_engine import SsmEngine
 from gameday.rehearsal.xray_api import XRay
 
 
@@ -28,6 +30,7 @@ class AwsApp:
         self.xray = XRay(clock)
         self.gate = FaultGate(cloudwatch)
         self.insights = Insights(moto_events)
+        self.ssm = SsmApi(SsmEngine(clock, lambda tags: []))
         self.control: dict[tuple[str, str], Callable[[Wire], Any]] = {
             ("GET", "counts"): lambda wire: dict(self.gate.counts),
             ("POST", "faults"): self.gate.set,
@@ -66,6 +69,8 @@ class AwsApp:
             return answer(200, self.insights.call(asked.operation, asked.wire(), asked.region), JSON_TYPE)
         if asked.service == "xray":
             return answer(200, self.xray.call(asked.operation, asked.wire()))
+        if asked.service == "ssm" and asked.operation in self.ssm.operations:
+            return answer(200, self.ssm.call(asked.operation, asked.wire()), "application/x-amz-json-1.1")
         return self._stock(asked)
 
     def _control(self, asked: Asked) -> Reply:

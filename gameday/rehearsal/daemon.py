@@ -18,9 +18,12 @@ from typing import Any
 from gameday.clock import Anchor, ScenarioClock
 from gameday.model.service import Service
 from gameday.model.workload import Workload
+from gameday.rehearsal.api_errors import ACTIONS as API_ERRORS
+from gameday.rehearsal.api_errors import ApiErrors
 from gameday.rehearsal.aws_app import AwsApp
 from gameday.rehearsal.cloudwatch_api import CloudWatch
 from gameday.rehearsal.fis_engine import FisEngine
+from gameday.rehearsal.fis_log import Scribe
 from gameday.rehearsal.lookup import finder, local_client
 from gameday.rehearsal.metric_store import AwsError
 from gameday.rehearsal.processes import alive, go_first, kill_leftovers, started
@@ -55,6 +58,13 @@ class Daemon:
         self.server.daemon_threads = True  # type: ignore[attr-defined]  # typed as BaseServer; it is a threaded one
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.engine.find = finder(self.endpoint)
+        find = self.engine.find
+        running = {"resourceType": "aws:ec2:instance", "filters": [{"path": "State.Name", "values": ["running"]}]}
+        self.app.ssm.engine.find = lambda tags: [a.rpartition("/")[2] for a in find(running | {"resourceTags": tags})]
+        self.api_errors = ApiErrors()
+        self.app.gate.refusals = self.api_errors.refusal
+        self.engine.actuators.update(dict.fromkeys(API_ERRORS, self.api_errors))
+        self.engine.ended = Scribe(self.endpoint).write
         self.owned = time.monotonic()  # when its owner was last seen alive
         self.runner: Any = None
         self.service: str | None = None
@@ -150,13 +160,14 @@ class Daemon:
         self.runner = WorkloadRunner(workload, service, self.anchor, self.endpoint, workload.load.seed)
         self.service = workload.service
         self.runner.start()
-        self.engine.actuators.update(self.runner.actuators())
+        self.engine.actuators.update(self.runner.actuators(self.app.ssm.engine))
 
     def _tick(self) -> None:
         pause = max(0.01, min(0.1, 0.5 / self.anchor.speed))
         while not self.ended.wait(pause):
             try:
                 self.cloudwatch.alarms.evaluate()
+                self.app.ssm.engine.tick()
                 self.engine.tick()
                 self.ticks += 1
             except Exception as error:  # one bad alarm must not stop time for the experiments

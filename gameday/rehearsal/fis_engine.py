@@ -10,7 +10,7 @@ from copy import deepcopy
 
 from gameday.clock import Clock
 from gameday.rehearsal.fis_experiment import ENDED, Action, Experiment
-from gameday.rehearsal.fis_templates import BUILT_IN, Actuator, Templates
+from gameday.rehearsal.fis_templates import BUILT_IN, Actuator, MayEnd, Templates
 from gameday.rehearsal.fis_validation import SELECTION
 from gameday.rehearsal.fis_words import ACCOUNT, REGION, Wire, invalid, missing
 from gameday.rehearsal.metric_store import AwsError
@@ -29,6 +29,7 @@ class FisEngine(Templates):
     ) -> None:
         super().__init__(clock, actuators or {}, alarm_state, seed)
         self.find = find
+        self.ended: Callable[[Experiment], None] = lambda experiment: None  # told of each experiment that has ended
         self.experiments: dict[str, Experiment] = {}
         self.lever = {"status": "disengaged", "reason": "Initial state"}
 
@@ -165,7 +166,9 @@ class FisEngine(Templates):
     def _run(self, experiment: Experiment) -> None:
         now = self.clock.now()
         for action in experiment.actions.values():
-            if action.status == "running" and action.start_ms is not None and now >= action.start_ms + action.lasts:
+            if action.status != "running" or action.start_ms is None:
+                continue
+            if now >= action.start_ms + action.lasts or self._over(action):
                 self._finish(experiment, action, "completed", "Action was completed.")
         changed = experiment.status == "running"
         while changed and experiment.status == "running":
@@ -174,6 +177,12 @@ class FisEngine(Templates):
             a.status in ("completed", "skipped") for a in experiment.actions.values()
         ):
             self._end(experiment, "completed", "Experiment completed.")
+
+    def _over(self, action: Action) -> bool:
+        """Whether it ended before its longest duration, where its actuator can tell (documents of SSM)."""
+        actuator = self.actuators.get(action.wire["actionId"])
+        given = dict(action.wire.get("parameters", {}))
+        return isinstance(actuator, MayEnd) and actuator.over(action.wire["actionId"], list(action.targets), given)
 
     def _maybe_start(self, experiment: Experiment, action: Action) -> bool:
         before = [experiment.actions[n].status for n in action.wire.get("startAfter", [])]
@@ -235,3 +244,4 @@ class FisEngine(Templates):
         for action in experiment.actions.values():
             if action.status == "pending":
                 action.status, action.reason = "cancelled", "Action was cancelled."
+        self.ended(experiment)

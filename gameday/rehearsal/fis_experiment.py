@@ -73,7 +73,7 @@ class Experiment:
     def view(self) -> Wire:
         """As GetExperiment shows it."""
         shown = self.summary()
-        for key in ("roleArn", "targets", "stopConditions", "logConfiguration"):
+        for key in ("roleArn", "targets", "stopConditions", "logConfiguration", "experimentReportConfiguration"):
             if key in self.template:
                 shown[key] = deepcopy(self.template[key])
         for name, target in shown.get("targets", {}).items():
@@ -81,6 +81,8 @@ class Experiment:
                 target["resourceArns"] = list(self.resolved[name])
         shown["actions"] = {name: action.view() for name, action in self.actions.items()}
         shown["targetAccountConfigurationsCount"] = 0
+        if "experimentReportConfiguration" in shown:
+            shown["experimentReport"] = {"state": {"status": "failed", "reason": "A rehearsal makes no PDF."}}
         for key, at in (("startTime", self.start_ms), ("endTime", self.end_ms)):
             if at is not None:
                 shown[key] = at / 1000

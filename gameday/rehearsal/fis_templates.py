@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from threading import RLock
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gameday.clock import Clock, Ms
 from gameday.rehearsal.fis_validation import Validation
@@ -24,6 +24,13 @@ class Actuator(Protocol):
     def start(self, action_id: str, targets: list[str], parameters: dict[str, str]) -> None: ...
 
     def stop(self, action_id: str, targets: list[str], parameters: dict[str, str]) -> None: ...
+
+
+@runtime_checkable
+class MayEnd(Protocol):
+    """Optional: one whose actions may end before their longest duration."""
+
+    def over(self, action_id: str, targets: list[str], parameters: dict[str, str]) -> bool: ...
 
 
 class Templates:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from threading import Lock, Timer
 
@@ -24,6 +25,7 @@ class FaultGate:
         self.cloudwatch, self.rules = cloudwatch, list[Wire]()
         self.counts: Counter[str] = Counter()
         self.last = time.monotonic()
+        self.refusals: Callable[[Asked], AwsError | None] = lambda asked: None  # what FIS refuses, and of whom
         self._random, self._lock = Random(3), Lock()
 
     def set(self, wire: Wire) -> Wire:
@@ -51,6 +53,9 @@ class FaultGate:
 
     def hit(self, asked: Asked) -> Reply | None:
         """The misbehaviour due for this request, if any."""
+        refused = self.refusals(asked)
+        if refused:
+            return refusal(asked, refused)
         names = ("*", asked.service, MODEL_NAMES.get(asked.service, asked.service))
         for rule in self.rules:
             if rule["service"] not in names or rule["operation"] not in ("*", asked.operation):

@@ -16,6 +16,7 @@ RESOURCE = {"aws:ec2:instance": "ec2:instance", "aws:lambda:function": "lambda:f
             "aws:s3:bucket": "s3"}  # fmt: skip
 
 
+PARAMETERS = (("aws:ecs:task", "cluster"), ("aws:ecs:task", "service"))
 INSIDE = "X-Gameday-Inside"
 
 
@@ -47,6 +48,11 @@ def finder(endpoint: str) -> Callable[[Wire], list[str]]:
         for condition in target.get("filters", []):
             if kind != "aws:ec2:instance" or condition["path"] != "State.Name":
                 raise ValueError(f"filter {condition['path']} of {kind} is not served in rehearsal")
+        for name in target.get("parameters", {}):
+            if (kind, name) not in PARAMETERS:
+                raise ValueError(f"the parameter {name} of {kind} is not served in rehearsal; give resourceArns")
+        if kind == "aws:ecs:task":
+            return _tasks(endpoint, tags, target.get("parameters", {}))
         if kind == "aws:ec2:instance":
             return _instances(endpoint, tags, target.get("filters", []))
         if kind not in RESOURCE:
@@ -57,6 +63,22 @@ def finder(endpoint: str) -> Callable[[Wire], list[str]]:
         return [r["ResourceARN"] for p in pages for r in p["ResourceTagMappingList"]]
 
     return find
+
+
+def _tasks(endpoint: str, tags: dict[str, str], where: dict[str, str]) -> list[str]:
+    """Tasks that run, in a cluster (else in all), of a service, with these tags."""
+    client = local_client("ecs", endpoint, inside=True)
+    clusters = [where["cluster"]] if "cluster" in where else client.list_clusters()["clusterArns"]
+    given = {"serviceName": where["service"].rpartition("/")[2]} if "service" in where else {}
+    found: list[str] = []
+    for cluster in clusters:
+        arns = client.list_tasks(cluster=cluster, desiredStatus="RUNNING", **given)["taskArns"]
+        held = client.describe_tasks(cluster=cluster, tasks=arns, include=["TAGS"])["tasks"] if arns else []
+        for task in held:
+            own = {tag["key"]: tag["value"] for tag in task.get("tags", [])}
+            if task["lastStatus"] == "RUNNING" and tags.items() <= own.items():
+                found.append(task["taskArn"])
+    return found
 
 
 def _instances(endpoint: str, tags: dict[str, str], filters: list[Wire]) -> list[str]:

@@ -14,7 +14,8 @@ from gameday.aws import Aws
 from gameday.clock import Anchor, Clock, ScenarioClock
 from gameday.errors import CouldNotStart, Problem, could_not_start
 from gameday.faults.chaostoolkit.calling import call_action
-from gameday.model.runbook import ChaosCall, RunbookCall
+from gameday.faults.ssm_run import run_document
+from gameday.model.runbook import ChaosCall, RunbookCall, SsmCall
 from gameday.model.workspace import Environment
 from gameday.people.channels import EveryChannel, TerminalChannel
 from gameday.plugins import Kind, Plugin, installed
@@ -36,9 +37,11 @@ class Sockets:
 
     def call(self, call: RunbookCall) -> str:
         """Make the call of a runbook's step; returns what to say of it. botocore's errors are passed on, and so is
-        what an action says."""
+        what an action says; a document that does not succeed in time is an error too."""
         if isinstance(call, ChaosCall):
             return call_action(call.chaostoolkit, self.aws.environment, self.aws.endpoint)
+        if isinstance(call, SsmCall):
+            return run_document(self.aws, call.ssm)
         service, _, operation = call.aws.partition(".")
         answer: dict[str, Any] = getattr(self.aws.client(service), operation)(**call.parameters)
         status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", "no status")

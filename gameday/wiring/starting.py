@@ -15,7 +15,7 @@ from gameday.aws import CallFailed
 from gameday.clock import Anchor, Clock, ScenarioClock, wall_ms
 from gameday.conductor.effects import Threads
 from gameday.conductor.ledger import Ledger
-from gameday.conductor.perform import Performer, order_of
+from gameday.conductor.perform import Performer, keeper, order_of
 from gameday.conductor.sampling import sources
 from gameday.conductor.walk import Conductor, Script, Show
 from gameday.errors import CouldNotStart, Problem, could_not_start
@@ -190,8 +190,10 @@ def conduct(
     state, ledger = fold(events), Ledger(run_dir / LEDGER)
     began = state.phase_ms.get("baseline", clock.now())
     watched, _unread = sources(plan.signals, sockets.observers, began)
-    performer = Performer(plan, ledger, sockets.faults, sockets.channel, sockets.call,
-                          CanaryLedgers(rehearsal.ask) if rehearsal else None)  # fmt: skip
+    ledgers = CanaryLedgers(rehearsal.ask) if rehearsal else None
+    performer = Performer(
+        plan, ledger, sockets.faults, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir)
+    )
     play: Script = scripted if unattended else _nobody
     return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, Threads(), play,
                      rehearsal.disturbed if rehearsal else None)  # fmt: skip

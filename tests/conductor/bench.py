@@ -26,7 +26,7 @@ from gameday.journal.events import Draft, Event
 from gameday.journal.inbox import drop
 from gameday.journal.state import State, fold
 from gameday.journal.store import Journal, read
-from gameday.model.runbook import AwsCall, RunbookCall
+from gameday.model.runbook import RunbookCall
 from gameday.model.types import Strict
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.people.script import scripted
@@ -173,8 +173,7 @@ class World:
 
     # ---- the runbook's call
     def call(self, call: RunbookCall) -> str:
-        assert isinstance(call, AwsCall)
-        self.calls.append((self.clock.now(), "call", call.aws))
+        self.calls.append((self.clock.now(), "call", ".".join(call.calls[0])))
         if self.move_fails:
             raise PermissionError("AccessDenied")
         self.moved_ms = self.clock.now()

@@ -18,7 +18,7 @@ from gameday.clock import VirtualClock
 from gameday.errors import CouldNotStart
 from gameday.faults.catalogue import actions
 from gameday.faults.fis import CLEAN_LOOKS, FisFault, FisSettings, template
-from gameday.faults.fis_template import self_ending
+from gameday.faults.fis_settings import self_ending
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.protocols import Order, Trace
 from gameday.rehearsal.asking import Asked, refusal

@@ -58,7 +58,7 @@ class Outlined(Silent):
         names = ("CreateExperimentTemplate", "StartExperiment", "StopExperiment")
         seen = [witness(arn.rpartition(":")[2]) for arn in arns]
         said = Outline(
-            action=settings.action,
+            action=settings.action or "",
             targets={"Functions": arns},
             duration_ms=ms,
             one_shot=False,

@@ -14,8 +14,9 @@ from gameday.model.lint import lint
 from gameday.model.load import load_content
 from gameday.model.runbook import AwsCall
 from gameday.model.workload import Piece, Workload
-from gameday.rehearsal.workload.actuators import DELAY, ERROR, RESPOND, Touches, fault_of
+from gameday.rehearsal.workload.actuators import DELAY, ERROR, RESPOND, fault_of
 from gameday.rehearsal.workload.arrivals import PAY_DAY_MS, arrivals, factor, release
+from gameday.rehearsal.workload.board import Touches
 from gameday.rehearsal.workload.counting import KEPT, Counts, bucket_of, rounded
 from gameday.rehearsal.workload.lag import Disturbances, Ticker
 from gameday.rehearsal.workload.piece import drawn

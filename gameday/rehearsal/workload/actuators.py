@@ -1,13 +1,11 @@
-"""What FIS actions do to pieces. An action that is not here is refused by the rehearsal's FIS, never faked."""
+"""What FIS's Lambda and EC2 actions do to pieces. What has no actuator is refused by the rehearsal's FIS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from threading import Lock
-from typing import Any
+from collections.abc import Mapping
 
 from gameday.aws import Aws
-from gameday.clock import Clock, Ms
+from gameday.rehearsal.workload.board import Board, Fault, Touches
 from gameday.rehearsal.workload.places import Place
 from gameday.rehearsal.workload.provision import Provisioned
 
@@ -17,7 +15,6 @@ RESPOND = "aws:lambda:invocation-http-integration-response"
 STOP = "aws:ec2:stop-instances"
 REBOOT = "aws:ec2:reboot-instances"
 TERMINATE = "aws:ec2:terminate-instances"
-Fault = dict[str, Any]
 
 
 def fault_of(action_id: str, parameters: Mapping[str, str]) -> Fault:
@@ -34,88 +31,23 @@ def fault_of(action_id: str, parameters: Mapping[str, str]) -> Fault:
     return fault
 
 
-class Touches:
-    """When which piece was touched by a fault: its lag then is the fault's, not the machine's."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self._spans: dict[str, list[tuple[Ms, Ms | None]]] = {}
-        self._lock = Lock()
-
-    def begin(self, piece: str) -> None:
-        """A fault touches it from now on."""
-        with self._lock:
-            self._spans.setdefault(piece, []).append((self.clock.now(), None))
-
-    def end(self, piece: str) -> None:
-        """The oldest fault on it has gone."""
-        with self._lock:
-            spans = self._spans.get(piece, [])
-            for i, (began, ended) in enumerate(spans):
-                if ended is None:
-                    spans[i] = (began, self.clock.now())
-                    return
-
-    def end_all(self, piece: str) -> None:
-        """It was made anew: nothing touches it any more."""
-        with self._lock:
-            now, spans = self.clock.now(), self._spans.get(piece, [])
-            spans[:] = [(began, now if ended is None else ended) for began, ended in spans]
-
-    def touched(self, piece: str, start: Ms, end: Ms) -> bool:
-        """Whether a fault was on it at any time of [start, end)."""
-        with self._lock:
-            return any(b < end and (e is None or e >= start) for b, e in self._spans.get(piece, []))
-
-
 class Functions:
     """Lambda's invocation actions: the piece itself errs, waits or answers, as the FIS extension makes it."""
 
-    def __init__(self, places: Mapping[str, Place], made: Provisioned, touches: Touches) -> None:
-        self.places, self.made, self.touches = places, made, touches
-        self.faults: dict[str, list[Fault]] = {}
-        self._lock = Lock()
+    def __init__(self, board: Board, made: Provisioned) -> None:
+        self.board, self.made = board, made
 
     def start(self, action_id: str, targets: list[str], parameters: dict[str, str]) -> None:
         """All targets or none."""
-        fault, done = fault_of(action_id, parameters), list[str]()
-        pieces = [self.made.piece_of(arn) for arn in targets]
-        try:
-            for piece in pieces:
-                done.append(piece)
-                self.touches.begin(piece)
-                self._change(piece, lambda held: held.append(fault))
-        except Exception:
-            for piece in done:
-                self._remove(piece, fault)
-            raise
+        self.board.put(self._faults(action_id, targets, parameters))
 
     def stop(self, action_id: str, targets: list[str], parameters: dict[str, str]) -> None:
         """Every target is tried, even when one does not answer."""
-        fault, failed = fault_of(action_id, parameters), list[OSError]()
-        for arn in targets:
-            try:
-                self._remove(self.made.piece_of(arn), fault)
-            except OSError as error:
-                failed.append(error)
-        if failed:
-            raise failed[0]
+        self.board.take(self._faults(action_id, targets, parameters))
 
-    def _remove(self, piece: str, fault: Fault) -> None:
-        def out(held: list[Fault]) -> None:
-            if fault in held:
-                held.remove(fault)
-
-        self._change(piece, out)
-        self.touches.end(piece)
-
-    def _change(self, piece: str, change: Callable[[list[Fault]], None]) -> None:
-        with self._lock:
-            held = self.faults.setdefault(piece, [])
-            change(held)
-            place = self.places[piece]
-            if place.alive or held:  # a dead piece has no fault left to remove
-                place.ask("/_control", {"faults": held})
+    def _faults(self, action_id: str, targets: list[str], parameters: dict[str, str]) -> dict[str, Fault]:
+        one = fault_of(action_id, parameters)
+        return {self.made.piece_of(arn): one for arn in targets}
 
 
 class Instances:

@@ -1,4 +1,5 @@
-"""One piece of a workload: an edge, a function, an instance, a table, a queue or an external provider.
+"""One piece of a workload: an edge, a function, an instance, a table, a queue, a stream, a database, a task or an
+external provider.
 
 GET / serves one request, calling the pieces it needs in turn; /health answers; POST /_control sets its faults;
 /_ledger takes and gives back the canary writes of a table; GET /_counts?start=MS gives what it counted in that bucket
@@ -24,6 +25,8 @@ from gameday.rehearsal.workload.tracing import UNTRACED, Tracer, current
 
 RETRY_S = 0.1
 PAUSED = "pause"  # the mode of a fault that keeps a table from copying to its replica
+FOREVER_S = 3600.0  # longer than any caller waits
+ENDS = ("error", "respond", "hang", "refuse", "throttle")  # those that end a request; the others act elsewhere
 Wire = dict[str, Any]
 Work = Callable[[], Awaitable[int]]
 
@@ -32,7 +35,7 @@ def drawn(faults: list[Wire], random: Random) -> tuple[Ms, Wire | None]:
     """What the faults do to one request: how long it is delayed, and what ends it (None: nothing)."""
     hits = [fault for fault in faults if random.random() * 100 < fault["percent"]]
     delay = sum(fault["ms"] for fault in hits if fault["mode"] == "delay")
-    return delay, next((fault for fault in hits if fault["mode"] != "delay"), None)
+    return delay, next((fault for fault in hits if fault["mode"] in ENDS), None)
 
 
 class Piece:
@@ -49,7 +52,8 @@ class Piece:
         self.tracer = Tracer(told["id"], told["type"], told["seed"], self.clock)
         self.faults: list[Wire] = []
         self.queue: deque[Ms] = deque()
-        works: dict[str, Work] = {"edge": self._route, "queue": self._enqueue}
+        works: dict[str, Work] = {"edge": self._route, "queue": self._enqueue, "stream": self._enqueue,
+                                  "table": self._write}  # fmt: skip
         self.work = works.get(told["type"], self._call_all)
         self.target: Callable[[float], str | None] = lambda drawn: None
         self.tasks: list[asyncio.Task[None]] = []
@@ -66,13 +70,18 @@ class Piece:
         self.tasks.append(asyncio.create_task(self.ticker.run()))
         if self.ledger and self.told.get("replica"):
             self.tasks.append(asyncio.create_task(self.ledger.replicate()))
-        if self.told["type"] == "queue" and self.told["calls"]:
-            self.tasks.append(asyncio.create_task(self._deliver()))
+        if self.told["type"] in ("queue", "stream") and self.told["calls"]:
+            self.tasks.append(asyncio.create_task(self._hand_on("expire", self.told["calls"][0], "/", "received")))
+        if self.told.get("replica"):
+            self.tasks.append(asyncio.create_task(self._hand_on("pause", self.told["replica"], "/_apply", "copied")))
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """One HTTP request."""
         if request.path == "/":
             return web.Response(status=await self._traced(request))
+        if request.path == "/_apply":
+            self.counts.add(self.clock.now(), "applied")
+            return web.Response(status=200)
         if request.path == "/_counts":
             return web.json_response(self._counted(int(request.query["start"])))
         if request.path == "/_segments":
@@ -140,16 +149,24 @@ class Piece:
         status = 500 if end and end["prevent"] else await self._work()
         if end is None:
             return status, status >= 500
-        return int(end["status"]), end["mode"] == "error"
+        if end["mode"] == "hang":
+            await asyncio.sleep(FOREVER_S)
+        if end["mode"] == "throttle":
+            self.counts.add(self.clock.now(), "throttled")
+        return int(end["status"]), end["mode"] in ("error", "refuse")
 
     async def _work(self) -> int:
-        await self._sleep(self.told["latency_ms"])
+        slower = sum(fault["ms"] for fault in self.faults if fault["mode"] == "stretch")  # percent of its own latency
+        await self._sleep(self.told["latency_ms"] * (100 + slower) / 100)
         return await self.work()
 
-    async def _sleep(self, ms: Ms) -> None:
+    async def _sleep(self, ms: float) -> None:
         await asyncio.sleep(ms / 1000 / self.clock.speed)
 
-    async def _call(self, piece: str) -> int:
+    def _cut_off(self, piece: str) -> bool:
+        return any(piece in fault["pieces"] for fault in self.faults if fault["mode"] == "cut")
+
+    async def _call(self, piece: str, path: str = "/") -> int:
         place = self.told["places"].get(piece)
         if place is None:
             return 503  # a name that leads nowhere
@@ -158,7 +175,10 @@ class Piece:
         headers = segment.header(part) if segment and part else self.untraced
         seconds = place["timeout_ms"] / 1000 / self.clock.speed
         try:
-            status = await life.call(self.session, place["url"] + "/", seconds, headers)
+            if self._cut_off(piece):
+                await asyncio.sleep(seconds)  # what a network drops is not refused: its sender waits in vain
+            else:
+                status = await life.call(self.session, place["url"] + path, seconds, headers)
         finally:  # cancelled where our own caller gave up, which it does a little before we would
             if segment and part:
                 segment.answered(part, status)
@@ -187,12 +207,21 @@ class Piece:
         self.counts.add(self.clock.now(), "sent")
         return 202
 
-    async def _deliver(self) -> None:
-        """Messages in order, each until its consumer has taken it."""
+    async def _write(self) -> int:
+        """A table's own work: each request is a write, which its replica gets later."""
+        status = await self._call_all()
+        if status < 400 and self.told.get("replica"):
+            self.queue.append(self.clock.now())
+        return status
+
+    async def _hand_on(self, stopped_by: str, to: str, path: str, counted: str) -> None:
+        """What is waiting, in order, each until it was taken; not while a fault of the mode ``stopped_by`` hits."""
         while True:
-            if self.queue and await self._call(self.told["calls"][0]) < 400:
+            held = [fault for fault in self.faults if fault["mode"] == stopped_by]
+            refused = any(self.random.random() * 100 < fault["percent"] for fault in held)
+            if self.queue and not refused and await self._call(to, path) < 400:
                 self.queue.popleft()
-                self.counts.add(self.clock.now(), "received")
+                self.counts.add(self.clock.now(), counted)
             else:
                 await asyncio.sleep(RETRY_S)
 

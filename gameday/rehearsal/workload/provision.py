@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from gameday.model.workspace import REHEARSAL_ACCOUNT, REHEARSAL_REGION
 from gameday.rehearsal.workload.weights import value_of, zone_id, zone_of
 
 ROLE = f"arn:aws:iam::{REHEARSAL_ACCOUNT}:role/gameday-workload"
+CLUSTER = "gameday"  # the one ECS cluster of a rehearsal
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 
 
@@ -23,6 +25,10 @@ class Provisioned:
 
     names: dict[str, str] = field(default_factory=dict)
     zones: dict[str, str] = field(default_factory=dict)  # record -> hosted zone id
+    subnets: dict[str, str] = field(default_factory=dict)  # subnet id -> its name in the workload
+    aliases: dict[str, str] = field(default_factory=dict)  # another name in AWS, such as a database's instance -> piece
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)  # by piece
+    services: dict[str, str] = field(default_factory=dict)  # the ECS service of a task, by piece
 
     def piece_of(self, arn: str) -> str:
         """The piece that an ARN stands for. ValueError when it is none of this workload's."""
@@ -31,6 +37,8 @@ class Provisioned:
         for piece, held in self.names.items():
             if held == name:
                 return piece
+        if name in self.aliases:
+            return self.aliases[name]
         raise ValueError(f"{arn} is no piece of the workload; those are {', '.join(sorted(self.names))}")
 
 
@@ -46,30 +54,24 @@ def provision(aws: Aws, workload: Workload, service: Service) -> Provisioned:
     """Make everything, in the order of the pieces."""
     made = Provisioned()
     for ident, piece in workload.pieces.items():
-        name = name_of(ident, service)
         technology = service.technology(ident)
-        tags = {"Name": ident, **(technology.tags if technology else {})}
-        if piece.type == "function":
-            _function(aws, name, tags)
-        elif piece.type == "instance":
-            name = _instance(aws, tags)
-        elif piece.type == "table":
-            _table(aws, name, tags)
-        elif piece.type == "queue":
-            aws.client("sqs").create_queue(QueueName=name, tags=tags)
+        tags = made.tags[ident] = {"Name": ident, **(technology.tags if technology else {})}
+        if piece.type in MAKERS:
+            made.names[ident] = MAKERS[piece.type](aws, name_of(ident, service), tags)
         elif piece.type == "edge" and piece.record:
             made.zones[piece.record] = _records(aws, piece, piece.record, workload.service)
-            continue
-        else:
-            continue
-        made.names[ident] = name
+        if piece.type == "task":
+            made.services[ident] = name_of(ident, service)
+        if piece.type == "database":
+            made.aliases |= {f"{made.names[ident]}-{i}": ident for i in (1, 2)}
+    _subnets(aws, workload, service, made)
     _buckets(aws, service)
     for alarm in workload.alarms:
         aws.client("cloudwatch").put_metric_alarm(AlarmName=alarm.name, **alarm.settings)
     return made
 
 
-def _function(aws: Aws, name: str, tags: dict[str, str]) -> None:
+def _function(aws: Aws, name: str, tags: dict[str, str]) -> str:
     iam = aws.client("iam")
     try:
         iam.create_role(RoleName=ROLE.rpartition("/")[2], AssumeRolePolicyDocument=TRUST)
@@ -80,9 +82,10 @@ def _function(aws: Aws, name: str, tags: dict[str, str]) -> None:
         archive.writestr("main.py", "# The piece of the rehearsal serves in its place.\n")
     aws.client("lambda").create_function(FunctionName=name, Runtime="python3.13", Handler="main.handle", Role=ROLE,
                                          Code={"ZipFile": code.getvalue()}, Tags=tags)  # fmt: skip
+    return name
 
 
-def _instance(aws: Aws, tags: dict[str, str]) -> str:
+def _instance(aws: Aws, _name: str, tags: dict[str, str]) -> str:
     ec2 = aws.client("ec2")
     image = ec2.register_image(Name=f"gameday-{tags['Name']}")["ImageId"]
     given = [{"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}]
@@ -90,14 +93,92 @@ def _instance(aws: Aws, tags: dict[str, str]) -> str:
     return str(made["Instances"][0]["InstanceId"])
 
 
-def _table(aws: Aws, name: str, tags: dict[str, str]) -> None:
+def _table(aws: Aws, name: str, tags: dict[str, str]) -> str:
     aws.client("dynamodb").create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
-        Tags=[{"Key": k, "Value": v} for k, v in tags.items()],
+        Tags=_pairs(tags),
     )
+    return name
+
+
+def _queue(aws: Aws, name: str, tags: dict[str, str]) -> str:
+    aws.client("sqs").create_queue(QueueName=name, tags=tags)
+    return name
+
+
+def _stream(aws: Aws, name: str, tags: dict[str, str]) -> str:
+    kinesis = aws.client("kinesis")
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    kinesis.add_tags_to_stream(StreamName=name, Tags=tags)
+    return name
+
+
+def _database(aws: Aws, name: str, tags: dict[str, str]) -> str:
+    """A cluster with a writer and a reader."""
+    rds, kind = aws.client("rds"), {"Engine": "aurora-postgresql", "Tags": _pairs(tags)}
+    rds.create_db_cluster(DBClusterIdentifier=name, MasterUsername="gameday", MasterUserPassword="rehearsal", **kind)
+    for i in (1, 2):
+        ident = f"{name}-{i}"
+        rds.create_db_instance(
+            DBInstanceIdentifier=ident, DBClusterIdentifier=name, DBInstanceClass="db.r6g.large", **kind
+        )
+    rds.describe_db_clusters(DBClusterIdentifier=name)  # moto makes it available when it is first looked at
+    return name
+
+
+def _task(aws: Aws, name: str, tags: dict[str, str]) -> str:
+    """One task of a service of that name."""
+    from moto.moto_api import state_manager
+
+    state_manager.set_transition("ecs::task", {"progression": "manual", "times": 1_000_000_000})  # never by itself
+    ecs = aws.client("ecs")
+    ecs.create_cluster(clusterName=CLUSTER)
+    container = {"name": name, "image": "gameday", "cpu": 256, "memory": 512}
+    ecs.register_task_definition(family=name, containerDefinitions=[container])
+    ecs.create_service(cluster=CLUSTER, serviceName=name, taskDefinition=name, desiredCount=0, launchType="FARGATE")
+    return run_task(aws, name, tags)
+
+
+def run_task(aws: Aws, name: str, tags: dict[str, str]) -> str:
+    """A task of the service; its id."""
+    given = [{"key": k, "value": v} for k, v in tags.items()]
+    ran = aws.client("ecs").run_task(
+        cluster=CLUSTER, taskDefinition=name, launchType="FARGATE", group=f"service:{name}", tags=given
+    )
+    return str(ran["tasks"][0]["taskArn"]).rpartition("/")[2]
+
+
+def _pairs(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": k, "Value": v} for k, v in tags.items()]
+
+
+MAKERS: dict[str, Callable[[Aws, str, dict[str, str]], str]] = {
+    "function": _function,
+    "instance": _instance,
+    "table": _table,
+    "queue": _queue,
+    "stream": _stream,
+    "database": _database,
+    "task": _task,
+}
+
+
+def _subnets(aws: Aws, workload: Workload, service: Service, made: Provisioned) -> None:
+    if not workload.subnets:
+        return
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    for i, (ident, zone) in enumerate(workload.subnets.items()):
+        technology = service.technology(ident)
+        tags = _pairs({"Name": ident, **(technology.tags if technology else {})})
+        subnet = ec2.create_subnet(
+            VpcId=vpc, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=f"{REHEARSAL_REGION}{zone}",
+            TagSpecifications=[{"ResourceType": "subnet", "Tags": tags}],
+        )  # fmt: skip
+        made.subnets[subnet["Subnet"]["SubnetId"]] = ident
 
 
 def weights(piece: Piece) -> dict[str, int]:

@@ -59,6 +59,8 @@ def data_of(workload: Workload, made: Provisioned, views: Views, at: Ms) -> Data
         own = {"counts": {"attempts": counts.get("requests", 0), "failures": counts.get("errors", 0)},
                "latency": view["latency"]}  # fmt: skip
         data[workload.namespace] += _attempts({"Piece": ident}, own, at, piece.publishes)
+        if piece.replica:
+            data[workload.namespace].append(datum("Behind", {"Piece": ident}, at, view["queued"]))
         for namespace, items in _standard(piece.type, made.names.get(ident, ident), view, at):
             data.setdefault(namespace, []).extend(items)
     return data
@@ -84,6 +86,14 @@ def _standard(kind: str, name: str, view: Wire, at: Ms) -> Iterator[tuple[str, l
                   "ApproximateNumberOfMessagesVisible": view["queued"]}  # fmt: skip
         yield "AWS/SQS", [datum(k, own, at, v) for k, v in values.items()]
         yield "AWS/SQS", [datum("ApproximateAgeOfOldestMessage", own, at, view["oldest_ms"] / 1000, "Seconds")]
+    elif kind == "stream":
+        own = {"StreamName": name}
+        values = {"IncomingRecords": counts.get("sent", 0), "GetRecords.Records": counts.get("received", 0),
+                  "WriteProvisionedThroughputExceeded": counts.get("throttled", 0),
+                  "ReadProvisionedThroughputExceeded": 0}  # fmt: skip
+        yield "AWS/Kinesis", [datum(k, own, at, v) for k, v in values.items()]
+        age = view["oldest_ms"]
+        yield "AWS/Kinesis", [datum("GetRecords.IteratorAgeMilliseconds", own, at, age, "Milliseconds")]
     elif kind == "instance":
         yield "AWS/EC2", [datum("StatusCheckFailed", {"InstanceId": name}, at, 0)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,10 +13,16 @@ from gameday.clock import Anchor, Ms, ScenarioClock
 from gameday.model.service import Service
 from gameday.model.workload import Piece, Workload
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
+from gameday.rehearsal.fis_templates import Actuator
 from gameday.rehearsal.lookup import mark_inside
 from gameday.rehearsal.processes import stopped
+from gameday.rehearsal.ssm_engine import SsmEngine
 from gameday.rehearsal.workload import actuators as fis
-from gameday.rehearsal.workload.actuators import Functions, Instances, Touches
+from gameday.rehearsal.workload import actuators_data as kept
+from gameday.rehearsal.workload import actuators_places as where
+from gameday.rehearsal.workload import documents as docs
+from gameday.rehearsal.workload.actuators import Functions, Instances
+from gameday.rehearsal.workload.board import Board, Touches
 from gameday.rehearsal.workload.lag import Disturbances, Span
 from gameday.rehearsal.workload.ledger import PATH, matched
 from gameday.rehearsal.workload.places import Place
@@ -68,6 +74,7 @@ class WorkloadRunner:
         self.made = Provisioned()
         self.places = {ident: Place(ident, "piece") for ident in workload.pieces} | {LOAD: Place(LOAD, "generator")}
         self.touches = Touches(self.clock)
+        self.board = Board(self.places, self.touches)
         self.timeout = min(piece.timeout for piece in workload.pieces.values())
         self.customer_timeout = workload.pieces[workload.load.source].timeout
         self.grace = self.customer_timeout + round(SLACK_S * 1000 * anchor.speed)
@@ -96,7 +103,12 @@ class WorkloadRunner:
             self.stop()
             raise
         ids = {p: self.made.names[p] for p, piece in self.workload.pieces.items() if piece.type == "instance"}
-        self._watcher = Watcher(self.aws, self.places, ids, self.touches)
+        tasks = self._of("task", lambda piece: piece.restart)
+        self.tasks = where.Tasks(self.aws, self.places, self.board, self.made, self.clock, tasks)
+        lasts = self._of("database", lambda piece: piece.failover)
+        self.databases = kept.Databases(self.aws, self.board, self.made, self.clock, lasts)
+        also = [one.tick for one, pieces in ((self.tasks, tasks), (self.databases, lasts)) if pieces]
+        self._watcher = Watcher(self.aws, self.places, ids, self.board, also, tuple(tasks))
         self._watcher.start()
         self.publisher.start()
 
@@ -132,17 +144,38 @@ class WorkloadRunner:
         """Which processes are there and answer, with no fault left on them."""
         return dict(zip(self.places, self._pool.map(Place.healthy, self.places.values()), strict=True))
 
-    def actuators(self) -> dict[str, Functions | Instances]:
-        """What FIS can do here; only what some piece of this workload can suffer."""
-        types = {piece.type for piece in self.workload.pieces.values()}
-        functions = Functions(self.places, self.made, self.touches)
-        instances = Instances(self.aws, self.places, self.made, self.touches)
-        found: dict[str, Functions | Instances] = {}
-        if "function" in types:
-            found |= dict.fromkeys((fis.ERROR, fis.DELAY, fis.RESPOND), functions)
-        if "instance" in types:
-            found |= dict.fromkeys((fis.STOP, fis.REBOOT, fis.TERMINATE), instances)
+    def _of(self, kind: str, value: Callable[[Piece], Ms]) -> dict[str, Ms]:
+        return {ident: value(piece) for ident, piece in self.workload.pieces.items() if piece.type == kind}
+
+    def actuators(self, ssm: SsmEngine) -> dict[str, Actuator]:
+        """What FIS can do here; only what some piece of this workload can suffer. Once it has started. ``ssm`` is given
+        the documents that do something to its instances."""
+        board, made = self.board, self.made
+        replicas = {ident: piece.replica for ident, piece in self.workload.pieces.items() if piece.replica}
+        by_type: dict[str, tuple[Actuator, tuple[str, ...]]] = {
+            "function": (Functions(board, made), (fis.ERROR, fis.DELAY, fis.RESPOND)),
+            "instance": (Instances(self.aws, self.places, made, self.touches), (fis.STOP, fis.REBOOT, fis.TERMINATE)),
+            "stream": (kept.Streams(board, made), (kept.THROUGHPUT, kept.EXPIRED)),
+            "database": (self.databases, (kept.FAILOVER, kept.REBOOT_DB)),
+            "task": (self.tasks, (where.STOP_TASK,)),
+        }
+        found: dict[str, Actuator] = {}
+        for kind in {piece.type for piece in self.workload.pieces.values()} & by_type.keys():
+            found |= dict.fromkeys(by_type[kind][1], by_type[kind][0])
+        if self._of("instance", lambda piece: 0):
+            found |= dict.fromkeys((docs.SEND, docs.AUTOMATE), self._documents(ssm))
+        if replicas:
+            found[kept.REPLICATION] = kept.Replication(board, made, replicas)
+        if self.workload.subnets:
+            found[where.CONNECTIVITY] = where.Network(board, made, self.workload)
         return found
+
+    def _documents(self, ssm: SsmEngine) -> docs.Documents:
+        stress = docs.Stress(self.board, self.made, {i: piece.calls for i, piece in self.workload.pieces.items()})
+        automations = docs.Ec2Automations(self.aws)
+        ssm.commands |= dict.fromkeys(stress.names, stress)
+        ssm.automations |= dict.fromkeys(automations.calls, automations)
+        return docs.Documents(ssm)
 
     # ---- start
     def _processes(self) -> None:
@@ -161,10 +194,10 @@ class WorkloadRunner:
                 "lag_limit_ms": self.timeout / self.anchor.speed / 2}  # fmt: skip
 
     def _told(self, ident: str, piece: Piece) -> Wire:
-        calls = [piece.consumer] if piece.type == "queue" and piece.consumer else list(piece.calls)
+        calls = [piece.consumer] if piece.type in ("queue", "stream") and piece.consumer else list(piece.calls)
         # an edge goes where its records lead, and those may be changed to any piece
-        wanted = [p for p in self.workload.pieces if p != ident] if piece.type == "edge" else calls
-        wanted = [*wanted, *([piece.replica] if piece.replica else [])]
+        reached = [*calls, piece.replica] if piece.replica else calls
+        wanted = [p for p in self.workload.pieces if p != ident] if piece.type == "edge" else reached
         own = {
             "id": ident, "type": piece.type, "latency_ms": piece.latency, "grace_ms": self.grace, "calls": calls,
             "seed": f"{self.seed}-{ident}", "endpoint": self.endpoint, "record": piece.record,
