@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from gameday.clock import Ms
 from gameday.conductor.actions import Action, KeepExhibits, PollFault, StartFault, StopFault, record
 from gameday.conductor.sight import look, patience
-from gameday.journal.state import FaultState, State
+from gameday.journal.injected import FaultState
+from gameday.journal.state import State
 from gameday.model.scenario import Condition
 from gameday.model.workspace import REHEARSAL
 from gameday.plan import Plan, PlannedFault, PlannedStep

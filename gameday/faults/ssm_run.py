@@ -27,11 +27,11 @@ def run_document(aws: Aws, run: SsmRun, poll_s: float = POLL_S) -> str:
         if word in _GOOD:
             return f"{run.document}: {word} ({ident})"
         if word in _BAD:
-            what = f"{run.document} ended: {word} {why}".strip()
-            raise DocumentFailed(Problem("DOCUMENT_FAILED", what, "look at it in Systems Manager, then again"))
+            write = "look at it in Systems Manager, then again"
+            raise DocumentFailed(Problem("DOCUMENT_FAILED", f"the document {run.document} ended: {word} {why}", write))
         quiet.wait(poll_s)
-    what = f"{run.document} has not ended in time ({ident}); it goes on"
-    raise DocumentFailed(Problem("DOCUMENT_LATE", what, "within: a longer time"))
+    late = f"the document {run.document} has not ended in time ({ident}); it goes on"
+    raise DocumentFailed(Problem("DOCUMENT_LATE", late, "within: a longer time"))
 
 
 def _send(aws: Aws, run: SsmRun) -> str:

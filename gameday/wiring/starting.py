@@ -89,7 +89,7 @@ def preflight(plan: Plan, sockets: Sockets, run: str) -> list[Problem]:
     _, unread = sources(plan.signals, sockets.observers, 0)
     write = "an observer of another source, or install what reads this one"
     problems = [Problem("SOURCE_UNREADABLE", f"nothing here reads {s.source} (signal {s.id})", write) for s in unread]
-    problems += [p for s in plan.signals for p in _foreseen(s, sockets.observers)]
+    problems += foreseen(plan.signals, sockets.observers)
     problems += sockets.left_out
     for step in plan.steps:
         if step.fault is None:
@@ -102,10 +102,10 @@ def preflight(plan: Plan, sockets: Sockets, run: str) -> list[Problem]:
     return problems
 
 
-def _foreseen(signal: Signal, observers: Sequence[Observer]) -> list[Problem]:
-    """What the observer of a signal says would keep it from being read."""
-    found = [o for o in observers if signal.source in o.sources and isinstance(o, Foresees)]
-    return [problem for observer in found for problem in observer.check(signal)]
+def foreseen(signals: Sequence[Signal], observers: Sequence[Observer]) -> list[Problem]:
+    """What observers say would keep them from reading these signals, before anything is asked."""
+    able = [o for o in observers if isinstance(o, Foresees)]
+    return [p for signal in signals for o in able if signal.source in o.sources for p in o.check(signal)]
 
 
 def _identity(sockets: Sockets) -> None:

@@ -22,6 +22,7 @@ from gameday.cli.drawing import draw
 from gameday.cli.plan_page import page
 from gameday.errors import CouldNotStart, InvalidFiles
 from gameday.faults.fis import FisFault
+from gameday.faults.ssm import SsmFault
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.plan import Plan, load_plan
 from tests.planning.a_provider import Outlined
@@ -187,8 +188,8 @@ def test_targets_by_tag_need_a_rehearsal_that_is_up(tmp_path: Path, monkeypatch:
 def test_the_providers_are_made_without_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     providers = command._faults(REHEARSAL_ENVIRONMENT, command.NO_REHEARSAL)
-    assert isinstance(providers["fis"], FisFault)
-    assert set(providers) == {"fis", "chaostoolkit"}
+    assert isinstance(providers["fis"], FisFault) and isinstance(providers["ssm"], SsmFault)
+    assert set(providers) == {"fis", "ssm", "chaostoolkit"}
 
 
 def test_a_page_says_where_it_would_run(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from gameday.conductor.perform import Performer
 from gameday.conductor.undo import undo_all
 from gameday.errors import RunBroke
 from gameday.journal.events import Draft, Event
-from gameday.journal.state import FaultState, State
+from gameday.journal.injected import FaultState
+from gameday.journal.state import State
 from gameday.journal.store import Journal, Superseded
 from gameday.protocols import Note, Order, ProviderStatus, Trace
 from tests.conductor.bench import MINUTE, Bench, S, Settings, a_plan, expect, fault

@@ -47,7 +47,7 @@ class Bank:
         self.rehearsal, self.clock = rehearsal, rehearsal.clock()
         self.aws = Aws(REHEARSAL_ENVIRONMENT, rehearsal.endpoint)
 
-    def until(self, holds: Callable[[], Any], within: int = 240_000) -> Any:
+    def until(self, holds: Callable[[], Any], within: int = 600_000) -> Any:
         end = self.clock.now() + within
         while not (found := holds()):
             assert self.clock.now() < end, "it never held"

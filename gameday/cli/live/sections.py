@@ -14,7 +14,7 @@ from gameday.cli.live.gauges import Gauge, bar
 from gameday.cli.live.sparks import newest, spark
 from gameday.cli.live.words import Tone, asks, number, short, title
 from gameday.clock import Ms
-from gameday.journal.state import FaultState
+from gameday.journal.injected import FaultState
 from gameday.plan import PlannedStep, Signal
 from gameday.reports.words import clock
 
