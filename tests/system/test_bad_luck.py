@@ -68,7 +68,7 @@ def run_meanwhile(workspace: Path, after: str, trouble: Callable[[], None]) -> t
     return code, json.loads((folder / "verdict.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("mode", ["html", "throttle", "hang"])
+@pytest.mark.parametrize("mode", ["hang", *(pytest.param(m, marks=pytest.mark.nightly) for m in ("html", "throttle"))])
 def test_cloudwatch_that_cannot_be_read_is_a_gap_and_never_a_pass(workspace: Path, mode: str) -> None:
     """It stays so to the end. The fault ends, but no witness can say that it is gone: unsafe, and nothing is within."""
     code, found = run_meanwhile(
@@ -112,6 +112,7 @@ def seconds(iso: str) -> float:
     return float(iso[14:16]) * 60 + float(iso[17:23])
 
 
+@pytest.mark.nightly
 def test_lost_datapoints_are_unknown(workspace: Path) -> None:
     """Half of the attempts are lost: coverage says so, and the tolerances are left open."""
     _, found = run_meanwhile(
@@ -121,6 +122,7 @@ def test_lost_datapoints_are_unknown(workspace: Path) -> None:
     assert all(t["verdict"] == "inconclusive" for t in found["tolerances"])
 
 
+@pytest.mark.nightly
 def test_a_witness_whose_metric_does_not_exist_witnesses_nothing(workspace: Path) -> None:
     """The run says which; it is not tested, and never a pass."""
     done = gameday(workspace, "run", "no-metric", "--unattended", "--json")
@@ -139,7 +141,7 @@ def small_disk(folder: Path, kilobytes: int) -> None:
     subprocess.run(mount, check=True)
 
 
-@pytest.mark.parametrize("kilobytes", [4, 200, 290, 320])
+@pytest.mark.parametrize("kilobytes", [290, *(pytest.param(k, marks=pytest.mark.nightly) for k in (4, 200, 320))])
 def test_a_full_disk_ends_the_run_with_undo_done(workspace: Path, kilobytes: int) -> None:
     """Full when the plan is written, when the ledger's space is reserved, at the journal's beginning, and later. The
     ledger's space was reserved before."""
