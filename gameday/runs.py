@@ -43,7 +43,7 @@ def make_run(root: Path, scenario_id: str, wall_ms: Ms) -> Path:
     while True:
         ident = new_run_id(scenario_id, wall_ms, taken)
         try:
-            (folder / ident).mkdir()
+            (folder / ident).mkdir(mode=0o700)  # what people said in a run is theirs
         except FileExistsError:
             taken.add(ident)
             continue

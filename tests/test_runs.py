@@ -96,3 +96,8 @@ def test_no_run_at_all_says_how_to_get_one(tmp_path: Path) -> None:
     for text in (None, "2026"):
         with pytest.raises(CouldNotStart, match="gameday run SCENARIO"):
             find_run(tmp_path, text)
+
+
+def test_the_folder_of_a_run_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """What people said in it is theirs."""
+    assert make_run(tmp_path, "short", 1_700_000_000_000).stat().st_mode & 0o077 == 0

@@ -22,8 +22,9 @@ UNSAFE = 6
 def recover(run: str | None, as_json: bool) -> None:
     """Undo what RUN (or every run whose conductor died) left behind, see it gone, and end it. It never injects.
 
-    Exit code: 0 nothing is left, 6 something is.
+    Exit code: 0 nothing is left, 6 something is, 5 RUN is being conducted, so nothing was done.
     """
+    from gameday.errors import EXIT_COULD_NOT_START
     from gameday.library import workspace_or_here
     from gameday.runs import find_run
 
@@ -34,6 +35,8 @@ def recover(run: str | None, as_json: bool) -> None:
         click.echo(json.dumps([{"run": f.run, "left": f.left, "clean": f.clean, "said": f.said} for f in found]))
     elif not found:
         click.echo(_nothing(root))
+    if only and not found:
+        sys.exit(EXIT_COULD_NOT_START)
     sys.exit(0 if all(f.clean for f in found) else UNSAFE)
 
 

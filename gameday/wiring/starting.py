@@ -27,6 +27,7 @@ from gameday.observers.canaries import CanaryLedgers
 from gameday.people.script import scripted
 from gameday.plan import Plan, Signal, dump_plan
 from gameday.protocols import Foresees, Observer, Preview
+from gameday.reports.files import write_whole
 from gameday.runs import JOURNAL, LOCK, make_run
 from gameday.wiring.rehearsing import remember
 from gameday.wiring.sockets import Sockets
@@ -148,7 +149,7 @@ def begin(
     lock = take_lock(run_dir / LOCK)
     assert lock is not None  # the folder is new
     raw = dump_plan(plan)
-    (run_dir / PLAN).write_bytes(raw)
+    write_whole(run_dir / PLAN, raw)
     (run_dir / "inbox").mkdir()
     if rehearsal:
         remember(run_dir, rehearsal)

@@ -104,5 +104,7 @@ def test_recover_does_not_call_all_well_while_a_run_is_conducted(
     assert lock is not None
     monkeypatch.chdir(tmp_path)
     said = CliRunner().invoke(group, ["recover"])
+    one = CliRunner().invoke(group, ["recover", "20261124-1200-short"])
     lock.release()
+    assert one.exit_code == 5, "of this one nobody can say that nothing is left"
     assert said.output.startswith("Nothing was done: 20261124-1200-short is being conducted or recovered now")
