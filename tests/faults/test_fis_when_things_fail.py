@@ -402,6 +402,7 @@ def test_targets_that_do_not_exist_are_errors_and_unread_ones_warnings(aws: Aws,
     loopback.answers["GetAction"] = lambda: (200, {"action": described})
     settings = {"action": "aws:lambda:invocation-error", "parameters": {"duration": "2m", "preventExecution": True}}
     assert codes(aws, order(settings)) == [("NO_TARGETS", "error")]
+    loopback.answers["GetFunction"] = lambda: AwsError("ResourceNotFoundException", "no", 404)
     assert codes(aws, order(settings, Functions=(ARN,))) == [("NO_TARGETS", "error")]
     loopback.answers["GetFunction"] = lambda: (200, {"Configuration": {"FunctionName": "payments"}})
     assert codes(aws, order(settings, Functions=(ARN,))) == []

@@ -97,7 +97,7 @@ def test_unsupported_expressions_are_errors_not_silence(up: client.Rehearsal, ex
     ("service", "operation", "arguments"),
     [
         ("xray", "get_groups", {}),
-        ("ssm", "start_automation_execution", {"DocumentName": "x"}),
+        ("ssm", "create_ops_item", {"Description": "x", "Source": "x", "Title": "x"}),
         ("arc-zonal-shift", "list_zonal_shifts", {}),
         ("service-quotas", "list_services", {}),
         ("cloudwatch", "put_composite_alarm", {"AlarmName": "x", "AlarmRule": "TRUE"}),
