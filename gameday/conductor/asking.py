@@ -85,48 +85,48 @@ def _task_ended(step: PlannedStep, result: str, why: str | None, after: Ms) -> A
 
 
 def _runbook_step(
-    plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, after: Ms, now: Ms
+    plan: Plan, state: State, step: PlannedStep, due: RunbookStep, after: Ms, now: Ms
 ) -> Iterator[Action]:
-    prompt = state.prompts.get(f"{step.id}#{todo.number}")
+    prompt = state.prompts.get(f"{step.id}#{due.number}")
     if prompt is None:
-        yield _deliver(plan, state, step, todo.says, "perform", now, todo.number)
+        yield _deliver(plan, state, step, due.says, "perform", now, due.number)
     elif prompt.done_ms is not None:
-        yield from _performed(plan, state, step, todo, prompt, after, now)
+        yield from _performed(plan, state, step, due, prompt, after, now)
 
 
 def _performed(
-    plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, prompt: PromptState, after: Ms, now: Ms
+    plan: Plan, state: State, step: PlannedStep, due: RunbookStep, prompt: PromptState, after: Ms, now: Ms
 ) -> Iterator[Action]:
-    key, block = (step.id, todo.number), todo.block
+    key, block = (step.id, due.number), due.block
     failed = state.call_failed.get(key)
     if failed is not None:
-        yield _task_ended(step, "failed", f"the call of step {todo.number} failed: {failed}", after)
+        yield _task_ended(step, "failed", f"the call of step {due.number} failed: {failed}", after)
     elif block and block.do and key not in state.called:
-        yield CallStep(step.id, todo.number)
+        yield CallStep(step.id, due.number)
     elif block and block.check and not state.checked.get(key):
-        yield from _check(plan, state, step, todo, prompt, after, now)
+        yield from _check(plan, state, step, due, prompt, after, now)
     else:
-        yield record("task.step_done", step=step.id, number=todo.number, role=prompt.done_by,
+        yield record("task.step_done", step=step.id, number=due.number, role=prompt.done_by,
                      after_ms=used_ms(state, prompt.delivered_ms, now))  # fmt: skip
 
 
 def _check(
-    plan: Plan, state: State, step: PlannedStep, todo: RunbookStep, prompt: PromptState, after: Ms, now: Ms
+    plan: Plan, state: State, step: PlannedStep, due: RunbookStep, prompt: PromptState, after: Ms, now: Ms
 ) -> Iterator[Action]:
-    key = (step.id, todo.number)
-    assert todo.block and todo.block.check  # _performed asks only then
+    key = (step.id, due.number)
+    assert due.block and due.block.check  # _performed asks only then
     if state.checked.get(key) is False:
-        yield _task_ended(step, "failed", f"the check of step {todo.number} was not met", after)
+        yield _task_ended(step, "failed", f"the check of step {due.number} was not met", after)
         return
-    given = todo.block.check
+    given = due.block.check
     condition = given if given.within is not None else given.model_copy(update={"within": CHECK_WITHIN_MS})
     seen = look(plan, state, condition, state.called.get(key, prompt.done_ms or now), now)
     if seen.hit:
-        yield record("task.step_checked", step=step.id, number=todo.number, ok=True, said=f"seen: {given}",
+        yield record("task.step_checked", step=step.id, number=due.number, ok=True, said=f"seen: {given}",
                      bucket_ms=seen.hit.start_ms)  # fmt: skip
     elif seen.over:
         said = f"not seen: {given}" if seen.read else f"{given.signal} could not be read"
-        yield record("task.step_checked", step=step.id, number=todo.number, ok=False, said=said)
+        yield record("task.step_checked", step=step.id, number=due.number, ok=False, said=said)
 
 
 def _deliver(

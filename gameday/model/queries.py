@@ -12,10 +12,6 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from gameday.model.activity import Module, Name, Secrets
 from gameday.model.types import Duration, Reference, Strict, Text, Tree
 
-Source = Literal[
-    "cloudwatch.metric", "cloudwatch.expression", "cloudwatch.alarm", "aws.state", "xray.service", "xray.edge",
-    "xray.traces", "prometheus", "http.probe", "logs.count", "slo.budget", "chaostoolkit.probe",
-]  # fmt: skip
 Statistic = Literal[
     "total", "ok", "errors", "throttles", "faults", "fault_rate", "p50_ms", "p90_ms", "p95_ms", "p99_ms"
 ]
