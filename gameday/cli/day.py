@@ -64,13 +64,27 @@ class Day:
 
     def conduct(self) -> dict[str, Any]:
         """From files to verdict."""
+        from gameday.conductor.walk import WorldGone
         from gameday.reports.finish import conclude
 
         conductor = self._begin()
         self._follow_signals(conductor)
-        conductor.run()
+        try:
+            conductor.run()
+        except WorldGone as error:
+            conductor.close()
+            self._end_without(str(error))
         self.stack.pop_all().close()  # the screen first, then the rehearsal, the signals last
         return conclude(self.run_dir)
+
+    def _end_without(self, why: str) -> None:
+        """The rehearsal is no more: end what it left of its processes, and the run. The screen first, the locks too."""
+        from gameday.library import workspace_or_here
+        from gameday.wiring.recovering import recover
+
+        self.stack.pop_all().close()
+        self.say(f"{why[0].upper()}{why[1:]}: ending what it left of its processes, and the run ...")
+        recover(workspace_or_here(), self.run_dir)
 
     # ---- before
     def _begin(self) -> Conductor:

@@ -42,6 +42,10 @@ Show = Callable[[Event], None]
 LOG = logging.getLogger(__name__)
 
 
+class WorldGone(RuntimeError):
+    """What the run was rehearsed on has died under it: nothing can be stopped there any more, and nothing read."""
+
+
 @dataclass
 class Conductor:
     """One run under way. ``sources`` are what is watched; ``script`` plays people; ``disturbances`` tells which
@@ -59,6 +63,7 @@ class Conductor:
     script: Script = lambda plan, state, now: ()
     disturbances: Disturbances | None = None
     show: Show = lambda event: None
+    world_gone: Callable[[], bool] = lambda: False
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,11 +92,12 @@ class Conductor:
     # ---- the walk
     def run(self) -> str:
         """Walk until the run has ended; returns its status. Undo follows whatever happens, except that another
-        conductor has taken the run over: then it is that one's. Superseded then, RunBroke when the disk is full."""
+        conductor has taken the run over: then it is that one's. Superseded then, RunBroke when the disk is full,
+        WorldGone when the rehearsal died: what is left is for ``recover``, which ends what the daemon left."""
         try:
             while self.state.ended_status is None:
                 self.turn()
-        except Superseded:
+        except (Superseded, WorldGone):
             raise
         except OSError as error:
             raise self._broke(error) from error
@@ -119,10 +125,14 @@ class Conductor:
         self._act()
 
     def _take_in(self) -> None:
+        if self.world_gone():
+            self.ask_abort("the rehearsal died")
         while self.asked:
             why = self.asked.pop(0)
             if not self.state.abort:
                 self.record(Draft("abort.asked", {"why": why}))
+        if self.world_gone():
+            raise WorldGone("the rehearsal died")
         for command, drafts in self.inbox.take(self.state, self.clock.now()):
             for draft in drafts:
                 self.record(draft)
@@ -279,6 +289,11 @@ class Conductor:
         return drafts
 
     # ---- the end, whatever it is
+    def close(self) -> None:
+        """Writes no more: what is still under way in a thread cannot note anything, and so injects nothing."""
+        self.ledger.close()
+        self.journal.close()
+
     def undo_rest(self, why: str) -> bool:
         """Whether nothing is left. Neither an error of ours nor a full journal keeps it from trying."""
         deadline = self.clock.now() + round(UNDO_WALL_MS * self.clock.speed)

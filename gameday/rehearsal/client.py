@@ -62,6 +62,10 @@ class Rehearsal:
         found = self.ask(f"disturbed?since={since}")
         return [(a, b) for a, b in found["windows"]], found["lag_ms"]
 
+    def died(self) -> bool:
+        """Whether its daemon is no more, however it ended."""
+        return not alive(self.pid, self.started)
+
     def status(self) -> dict[str, Any]:
         """What it says of itself."""
         return self.ask("status")

@@ -197,7 +197,13 @@ def conduct(
     )
     play: Script = scripted if unattended else _nobody
     return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, Threads(), play,
-                     rehearsal.disturbed if rehearsal else None)  # fmt: skip
+                     rehearsal.disturbed if rehearsal else None,
+                     world_gone=rehearsal.died if rehearsal else _stays)  # fmt: skip
+
+
+def _stays() -> bool:
+    """AWS does not die with a process of ours."""
+    return False
 
 
 def _nobody(*_: object) -> Sequence[Draft]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -66,6 +67,24 @@ def run_meanwhile(workspace: Path, after: str, trouble: Callable[[], None]) -> t
         run.kill()
         tell(workspace, clear=True)
     return code, json.loads((folder / "verdict.json").read_text("utf-8"))
+
+
+def test_a_rehearsal_that_dies_ends_its_run_as_stopped_and_leaves_no_process(tmp_path: Path) -> None:
+    """Its daemon is killed while the fault is active: all that suffered it is ended, and nothing is called a pass."""
+    folder = new_workspace(tmp_path / "game-days", short=SHORT)
+    run = begin_run(folder, "run", "short", "--unattended", "--plain")
+    try:
+        day = wait_for(folder, "fault.effective", run, set())
+        rehearsal = attach(folder)
+        assert rehearsal is not None
+        os.kill(rehearsal.pid, signal.SIGKILL)
+        code = run.wait(timeout=60)
+    finally:
+        run.kill()
+    found = json.loads((day / "verdict.json").read_text("utf-8"))
+    assert (code, found["outcome"]) == (4, "stopped")
+    assert all(t["verdict"] == "inconclusive" for t in found["tolerances"])
+    assert processes_of(folder) == []
 
 
 @pytest.mark.parametrize("mode", ["hang", *(pytest.param(m, marks=pytest.mark.nightly) for m in ("html", "throttle"))])
