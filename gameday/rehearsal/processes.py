@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PRIORITY = -5
+AUTOGROUP = Path("/proc/self/autogroup")
 WRITTEN = {"pid": int, "started": int, "endpoint": str, "speed": float, "anchor": dict, "kept": bool, "pieces": dict}
 
 
@@ -37,9 +38,15 @@ def alive(pid: int, start: int | None = None) -> bool:
 
 
 def go_first() -> None:
-    """Before whatever else the machine does, where that is allowed (root): it keeps a busy machine from disturbing."""
+    """Before whatever else the machine does, where that is allowed (root): it keeps a busy machine from disturbing.
+
+    Linux weighs sessions first where it groups by them (sched_autogroup), and then a process's own priority counts
+    only within its session: so the session is told too.
+    """
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+    with suppress(OSError):
+        AUTOGROUP.write_text(str(PRIORITY), "ascii")
 
 
 def read_state(state: Path) -> dict[str, Any] | None:

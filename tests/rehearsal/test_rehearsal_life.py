@@ -304,3 +304,12 @@ def test_the_rehearsal_s_own_calls_pass_the_gate(rehearsal: client.Rehearsal, ga
     assert rehearsal.ask("counts") == before
     with pytest.raises(ClientError, match="Throttling"):
         local_client("fis", rehearsal.endpoint).list_experiments()
+
+
+def test_a_rehearsal_goes_first_also_where_linux_weighs_sessions_before_processes() -> None:
+    """Where that is allowed; and where it is not, it starts all the same."""
+    look = "from gameday.rehearsal.processes import AUTOGROUP, go_first; go_first(); print(AUTOGROUP.read_text())"
+    done = subprocess.run([sys.executable, "-c", look], start_new_session=True, capture_output=True, text=True)
+    grouped = Path("/proc/self/autogroup").exists()
+    assert not done.returncode if grouped else "FileNotFoundError" in done.stderr
+    assert "nice -5" in done.stdout or not (grouped and os.geteuid() == 0)
