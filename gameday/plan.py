@@ -33,6 +33,8 @@ class Signal(Strict):
     query: Tree
     period_ms: int
     settles_ms: int
+    account: str | None = None  # one of the environment's accounts by name, None its own
+    region: str | None = None  # None the account's first
     implicit: bool = False  # made by gameday for a default witness or a bare alarm name
 
 
@@ -51,6 +53,8 @@ class PlannedFault(Strict):
     worst_case_ms: int | None = None  # from a dead conductor to the fault's end; None: nothing but gameday ends it
     exhibits: tuple[str, ...] = ()  # where the provider will write of it, s3:// or a log group
     actions: tuple[str, ...] = ()  # all of them, where a fault has several
+    region: str | None = None  # where it is started, None the environment's first
+    accounts: tuple[str, ...] = ()  # ids of the accounts that hold its targets, where that is not the environment's own
     tags: dict[str, dict[str, str]] = {}  # target key -> tags sent in place of the ARNs, which they had at the plan
 
 

@@ -53,7 +53,8 @@ def token(run: str, step: str) -> str:
 def order_of(plan: Plan, run: str, step: str, planned: PlannedFault) -> Order:
     """The order for a planned fault."""
     return Order(run, step, token(run, step), planned.action, planned.settings, planned.targets, planned.duration_ms,
-                 plan.environment_definition, tags=planned.tags)  # fmt: skip
+                 plan.environment_definition, tags=planned.tags, region=planned.region,
+                 accounts=planned.accounts)  # fmt: skip
 
 
 @dataclass

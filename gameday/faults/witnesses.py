@@ -17,7 +17,7 @@ from gameday.faults.catalogue import actions
 from gameday.faults.fis_settings import FisAction, FisSettings
 from gameday.faults.targets import id_of
 from gameday.model.scenario import Condition
-from gameday.model.workspace import REHEARSAL_ENVIRONMENT, Environment
+from gameday.model.workspace import Environment, is_rehearsal
 from gameday.plan import Signal
 
 WITHIN = "2m"
@@ -79,7 +79,7 @@ def instance_state(step: str, arns: Arns, environment: Environment, *, gone: boo
 
 
 def _as_witness(step: str, seen: Seen, environment: Environment) -> Witness:
-    period = REHEARSAL_PERIOD_MS if environment == REHEARSAL_ENVIRONMENT else PERIOD_MS
+    period = REHEARSAL_PERIOD_MS if is_rehearsal(environment) else PERIOD_MS
     state = seen.source == "aws.state"
     signal = Signal(
         id=signal_id(step), source=seen.source, means=seen.means, unit=seen.unit, query=seen.query, period_ms=period,
