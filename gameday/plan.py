@@ -7,6 +7,7 @@ observers, the environment's definition and the resolved targets (design: semant
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,18 @@ class Signal(Strict):
     implicit: bool = False  # made by gameday for a default witness or a bare alarm name
 
 
+Home = tuple[str | None, str | None]
+"""The name of an account of the environment, None its own; and a Region, None the account's first."""
+
+
+def by_home(signals: Iterable[Signal]) -> list[tuple[Home, list[Signal]]]:
+    """Signals by the account and the Region in which they are read, in the order in which these first come."""
+    found: dict[Home, list[Signal]] = {}
+    for signal in signals:
+        found.setdefault((signal.account, signal.region), []).append(signal)
+    return list(found.items())
+
+
 class PlannedFault(Strict):
     """A fault as it will be started: provider, checked settings and resolved targets (ARNs by target key)."""
 
@@ -56,6 +69,16 @@ class PlannedFault(Strict):
     region: str | None = None  # where it is started, None the environment's first
     accounts: tuple[str, ...] = ()  # ids of the accounts that hold its targets, where that is not the environment's own
     tags: dict[str, dict[str, str]] = {}  # target key -> tags sent in place of the ARNs, which they had at the plan
+
+
+def where(region: str | None, accounts: Sequence[str], targets: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Region, accounts and targets of a fault as facts of its trace, for undo and for whoever has to do it by hand;
+    nothing for one in the environment's own account and first Region."""
+    if not region and not accounts:
+        return {}
+    found = {"region": region or "", "accounts": ",".join(accounts)}
+    arns = ",".join(sorted({arn for held in targets.values() for arn in held}))
+    return {key: value for key, value in (*found.items(), ("targets", arns)) if value}
 
 
 class PlannedStep(Strict):

@@ -18,7 +18,7 @@ from gameday.errors import Problem
 from gameday.model.scenario import Condition
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
-from gameday.plan import Call, Signal
+from gameday.plan import Call, Signal, where
 
 Trace = dict[str, str]
 """What is known of a started fault, JSON-able, enough to stop it or to find it again: token, run, step, ids."""
@@ -83,6 +83,11 @@ class Order:
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target key -> tags that name its targets
     region: str | None = None  # where it is started, None the environment's first
     accounts: Sequence[str] = ()  # ids of the accounts that hold its targets, where that is not the environment's own
+
+    @property
+    def where(self) -> dict[str, str]:
+        """What undo has to know of the fault's place: see ``gameday.plan.where``."""
+        return where(self.region, self.accounts, self.targets)
 
 
 @dataclass(frozen=True)
