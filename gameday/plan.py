@@ -191,6 +191,13 @@ class Plan(Strict):
         raise KeyError(ident)
 
 
+def other_accounts(plan: Plan) -> list[str]:
+    """The names of the accounts, other than the environment's own, that the day reads or breaks something in."""
+    ids = {ident for step in plan.steps if step.fault for ident in step.fault.accounts}
+    broken = {name for name, held in plan.environment_definition.accounts.items() if held.account in ids}
+    return sorted(broken | {signal.account for signal in plan.signals if signal.account})
+
+
 def dump_plan(plan: Plan) -> bytes:
     """A plan as the bytes of plan.json: keys sorted, so that equal plans are equal bytes."""
     record = plan.model_dump(mode="json", by_alias=True)

@@ -28,18 +28,9 @@ class Site:
     home: Home | None = (None, None)
 
 
-def said(arn: str | None) -> tuple[str | None, str | None]:
-    """The account's id and the Region that an ARN itself says; None for each that it leaves open."""
-    parts = (arn or "").split(":", 5)
-    if len(parts) < 6:
-        return None, None
-    region, account = parts[3], parts[4]
-    return account if account.isdigit() else None, region if region and "$" not in region else None
-
-
 def disagreement(technology: Technology) -> Problem | None:
     """What is wrong where the resource's ``region`` is not the one in its ARN."""
-    region = said(technology.arn)[1]
+    region = technology.in_arn[1]
     if region and technology.region and region != technology.region:
         what = f"{technology.id}: its ARN is in {region}, and its region is {technology.region}"
         return Problem("ARN_DISAGREES", what, f"region: {region}, or an ARN in {technology.region}")
@@ -52,7 +43,7 @@ def home_of(technology: Technology, environment: Environment) -> Home:
     wrong = disagreement(technology)
     if wrong:
         raise CouldNotStart(wrong)
-    ident, region = said(technology.arn)
+    ident, region = technology.in_arn
     account, region = technology.account, region or technology.region
     if ident is not None and account is not None and environment.at(account).account != ident:
         what = f"{technology.id}: its ARN is in account {ident}, and {account} is {environment.at(account).account}"
@@ -86,3 +77,8 @@ def mixed(regions: dict[str, str]) -> Problem:
     return Problem(
         "REGIONS_MIXED", f"targets: {where}; FIS acts in one Region", "a step for each Region, at the same time"
     )
+
+
+def explicit(targets: Sequence[Technology]) -> dict[str, str]:
+    """The Regions that the files themselves say, and one of the targets in each."""
+    return {region: t.id for t in targets if (region := t.in_arn[1] or t.region) is not None}

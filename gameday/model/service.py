@@ -58,6 +58,15 @@ class Technology(Strict):
             raise ValueError(f"measure.{misfits[0]} says nothing of an rto; remove it")
         return self
 
+    @property
+    def in_arn(self) -> tuple[str | None, str | None]:
+        """The account's id and the Region that its ARN itself says; None for each that it leaves open."""
+        parts = (self.arn or "").split(":", 5)
+        if len(parts) < 6:
+            return None, None
+        region, account = parts[3], parts[4]
+        return account if account.isdigit() else None, region if region and "$" not in region else None
+
     def objectives(self) -> Iterator[Tolerance]:
         """Its recovery objectives as tolerances, so that they are measured alike: rto by its own signals, rpo by its
         canary ledger. They are the firm's own and no part of the verdict."""

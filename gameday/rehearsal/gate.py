@@ -32,7 +32,8 @@ class FaultGate:
     def set(self, wire: Wire) -> Wire:
         """POST faults. ``{clear}`` ends all; ``{metric, percent}`` loses that share of a metric's datapoints from now
         on; ``{metric, late_ms}`` shows them so much scenario time later; ``{mode}`` with ``service``, ``operation``,
-        ``account``, ``region``, ``percent`` and (slow) wall ``ms`` misbehaves; ``{mode: die}`` ends the daemon as SIGKILL does."""
+        ``account``, ``region``, ``percent`` and (slow) wall ``ms`` misbehaves; ``{mode: die}`` ends the daemon as
+        SIGKILL does."""
         if wire.get("clear"):
             self.rules = []
             self.cloudwatch.delivery.clear()
