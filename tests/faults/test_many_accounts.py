@@ -63,7 +63,7 @@ class World:
     """The loopback AWS, and the door to it."""
 
     def __init__(self) -> None:
-        self.clock, self.spy = VirtualClock(), Spy()
+        self.clock, self.spy, self.made = VirtualClock(), Spy(), 0
         self.engine = FisEngine(self.clock, {STOP: self.spy})
         self.app = AwsApp(self.clock, self.engine, CloudWatch(self.clock))
         self.server = make_server("127.0.0.1", 0, self.app, threaded=True)
@@ -86,7 +86,8 @@ class World:
     def plan(self, *targets: Technology, environment: Environment = ENVIRONMENT) -> tuple[Outline, Order]:
         settings = FisSettings(action=STOP, targets=tuple(t.id for t in targets), parameters={})
         found = self.fault.outline("stop", settings, targets, environment)
-        order = Order("r1", "stop", "r1-stop", STOP, settings.model_dump(mode="json"), found.targets, 60_000,
+        self.made += 1
+        order = Order("r1", "stop", f"r1-stop-{self.made}", STOP, settings.model_dump(mode="json"), found.targets, 60_000,
                       environment, tags=found.tags, region=found.region, accounts=found.accounts)  # fmt: skip
         return found, order
 
