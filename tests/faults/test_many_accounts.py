@@ -87,8 +87,8 @@ class World:
         settings = FisSettings(action=STOP, targets=tuple(t.id for t in targets), parameters={})
         found = self.fault.outline("stop", settings, targets, environment)
         self.made += 1
-        order = Order("r1", "stop", f"r1-stop-{self.made}", STOP, settings.model_dump(mode="json"), found.targets, 60_000,
-                      environment, tags=found.tags, region=found.region, accounts=found.accounts)  # fmt: skip
+        order = Order("r1", "stop", f"r1-stop-{self.made}", STOP, settings.model_dump(mode="json"), found.targets,
+                      60_000, environment, tags=found.tags, region=found.region, accounts=found.accounts)  # fmt: skip
         return found, order
 
     def run_for(self, ms: int) -> None:
