@@ -5,7 +5,8 @@ configured endpoints and proxies are not read, and a guard refuses any other hos
 (design: semantics, "Environment"; facts: aws, pitfalls 1 and 2).
 
 On AWS the environment's role is assumed, and nothing is called before STS has said that the account is the
-environment's.
+environment's. An environment of several accounts has one session for each: that of another account assumes its role
+with the credentials of the first, and what one session does or cannot do touches no other.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import ipaddress
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -99,6 +100,20 @@ def refuse_outside(request: Any, **_: Any) -> None:
         raise Refused(Problem("NOT_LOOPBACK", message, "--environment NAME, if this call is meant for AWS"))
 
 
+class Session:
+    """What one account's clients share: credentials, asked for once and known to be of that account."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make, self._made, self._lock = make, None, threading.Lock()
+
+    def get(self) -> Any:
+        """The boto3 session, made at the first call; raises whatever keeps it from being made, at each call."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+
 class Aws:
     """Clients for one environment. ``endpoint`` given means rehearsal; thread-safe."""
 
@@ -112,20 +127,59 @@ class Aws:
         self.environment = environment
         self.endpoint = endpoint
         self.session_name = re.sub(r"[^\w+=,.@-]", "-", f"gameday-{name}", flags=re.ASCII)[:64]
-        self._lock = threading.Lock()
+        self._lock, self._doors_lock = threading.Lock(), threading.Lock()
         self._clients: dict[str, Any] = {}
-        self._session: Any = None
+        self._doors: dict[tuple[str | None, str], Aws] = {}
+        self._sessions: dict[str | None, Session] = {}
+        self._root = self
+        self._session = Session(self._bare if endpoint else self._first)
 
-    def client(self, service: str) -> Any:
-        """A client, made once for each service. On AWS the first one asks STS who we are: CouldNotStart WRONG_ACCOUNT
-        when that is not the environment's account, CallFailed when it cannot be told."""
+    def client(self, service: str, account: str | None = None, region: str | None = None) -> Any:
+        """A client, made once for each service, account (its name in the environment) and Region. The first one of an
+        account asks STS who we are: CouldNotStart WRONG_ACCOUNT when that is not the account, CallFailed when it
+        cannot be told. CouldNotStart UNKNOWN_ACCOUNT, UNKNOWN_REGION for one that the environment does not have."""
+        if account is not None or region is not None:
+            return self.at(account, region).client(service)
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._rehearsal(service) if self.endpoint else self._real(service)
             return self._clients[service]
 
+    def at(self, account: str | None = None, region: str | None = None) -> Aws:
+        """The door to one account of the environment, by name, and one Region; without both the environment's first.
+        One session serves all Regions of an account, and no other account. Nothing is called yet."""
+        if self._root is not self:
+            return self._root.at(account, region)
+        narrowed = self.environment.at(account, region)
+        if account is None and narrowed.region == self.environment.region:
+            return self
+        with self._doors_lock:
+            key = (account, narrowed.region)
+            if key not in self._doors:
+                self._doors[key] = self._narrowed(account, narrowed)
+            return self._doors[key]
+
+    def of(self, arn: str, account: str | None = None, region: str | None = None) -> Aws:
+        """The door to what an ARN names: its own account and Region, those given where it does not say."""
+        parts = (*arn.split(":", 5), "", "", "", "", "")[:6]
+        environment = self._root.environment
+        return self.at(environment.name_of(parts[4]) if parts[4] else account, parts[3] or region)
+
+    def _narrowed(self, account: str | None, environment: Environment) -> Aws:
+        made = type(self)(environment, self.endpoint)
+        made._root, made.session_name = self, self.session_name
+        if account is None:
+            made._session = self._session
+        else:
+            made._session = self._sessions.setdefault(account, Session(made._other))
+        return made
+
     def close(self) -> None:
         """Close all connections; the next call of ``client`` makes new ones."""
+        with self._doors_lock:
+            doors = list(self._doors.values())
+        for door in doors:
+            door.close()
         with self._lock:
             for client in self._clients.values():
                 client.close()
@@ -143,18 +197,10 @@ class Aws:
         )
 
     def _rehearsal(self, service: str) -> Any:
-        import boto3
-        from botocore.session import Session
+        return self._loopback(self._session.get(), service)
 
-        if self._session is None:
-            bare = Session()
-            for name in ("config_file", "credentials_file"):
-                bare.set_config_variable(name, os.devnull)
-            bare.instance_variables().pop("profile", None)
-            bare._profile = None  # noqa: SLF001  # AWS_PROFILE may name one that does not exist; none is wanted
-            bare.session_var_map["profile"] = (None, None, None, None)
-            keys = {"aws_access_key_id": "rehearsal", "aws_secret_access_key": "rehearsal", "aws_session_token": None}
-            self._session = boto3.Session(botocore_session=bare, region_name=self.environment.region, **keys)
+    def _loopback(self, session: Any, service: str, **keys: Any) -> Any:
+        """A client of this boto3 session that can reach the loopback AWS alone."""
         direct = {"http": "", "https": ""}  # an empty proxy is none; without it botocore asks the environment
         config = self._config(
             inject_host_prefix=False,
@@ -165,16 +211,28 @@ class Aws:
             account_id_endpoint_mode="disabled",
             defaults_mode="legacy",  # AWS_DEFAULTS_MODE=auto would ask the instance metadata service
         )
-        client = self._session.client(service, endpoint_url=self.endpoint, config=config)
+        keys["region_name"] = self.environment.region
+        client = session.client(service, endpoint_url=self.endpoint, config=config, **keys)
         client.meta.events.register("before-send.*", refuse_outside)
         return client
 
     def _real(self, service: str) -> Any:
-        if self._session is None:
-            session = self._assumed() if self.environment.role else self._own()
-            self._check_account(session)
-            self._session = session
-        return self._session.client(service, config=self._config())
+        return self._session.get().client(service, region_name=self.environment.region, config=self._config())
+
+    def _bare(self) -> Any:
+        """A session with made-up credentials and nothing of the user's configuration."""
+        import boto3
+
+        keys = {"aws_access_key_id": "rehearsal", "aws_secret_access_key": "rehearsal", "aws_session_token": None}
+        return boto3.Session(botocore_session=_unconfigured(), region_name=self.environment.region, **keys)
+
+    def _first(self) -> Any:
+        """The session of the environment's own account: the user's, or its role's."""
+        if self.environment.role is None:
+            session = self._own()
+        else:
+            session = self._assumed(self._source(), self._user_sts)
+        return self._checked(session)
 
     def _own(self) -> Any:
         import boto3
@@ -182,32 +240,53 @@ class Aws:
         with told("credentials"):
             return boto3.Session(region_name=self.environment.region)
 
-    def _assumed(self) -> Any:
-        """A session of the environment's role, whose credentials renew themselves before they expire."""
-        import boto3
-        from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-        from botocore.session import Session
+    def _source(self) -> Any:
+        from botocore.session import Session as Botocore
 
-        own = Session()
+        own = Botocore()
         with told("credentials"):
             own.set_config_variable("region", self.environment.region)
             source = own.get_credentials()
         if source is None:
             write = "log in, or name a profile in AWS_PROFILE"
             raise CouldNotStart(Problem("NO_CREDENTIALS", f"no credentials to assume {self.environment.role}", write))
+        self._user = own
+        return source
+
+    def _user_sts(self, service: str, **keys: Any) -> Any:
+        return self._user.create_client(service, region_name=self.environment.region, config=self._config(), **keys)
+
+    def _other(self) -> Any:
+        """The session of another account: its role, assumed with the credentials of the environment's own account."""
+        first = self._root._session.get()
 
         def sts(service: str, **keys: Any) -> Any:
-            return own.create_client(service, region_name=self.environment.region, config=self._config(), **keys)
+            if self.endpoint:
+                return self._loopback(first, service, **keys)
+            return first.client(service, region_name=self.environment.region, config=self._config(), **keys)
+
+        return self._checked(self._assumed(first.get_credentials(), sts))
+
+    def _assumed(self, source: Any, sts: Callable[..., Any]) -> Any:
+        """A session of the environment's role, whose credentials renew themselves before they expire."""
+        import boto3
+        from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+        from botocore.session import Session as Botocore
 
         named = {"RoleSessionName": self.session_name}
+        if self.environment.external_id:
+            named["ExternalId"] = self.environment.external_id
         fetcher = AssumeRoleCredentialFetcher(sts, source, self.environment.role, extra_args=named)
-        session = Session()
+        session = _unconfigured() if self.endpoint else Botocore()
         session._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # noqa: SLF001  # botocore has no other way in
         return boto3.Session(botocore_session=session, region_name=self.environment.region)
 
-    def _check_account(self, session: Any) -> None:
+    def _checked(self, session: Any) -> Any:
+        """The session, once STS has said that it is of the environment's account."""
         with told("sts GetCallerIdentity"):
-            sts = session.client("sts", config=self._config())
+            region = self.environment.region
+            loopback = self.endpoint is not None
+            sts = self._loopback(session, "sts") if loopback else session.client("sts", region, config=self._config())
             try:
                 account = sts.get_caller_identity()["Account"]
             finally:
@@ -216,3 +295,17 @@ class Aws:
             message = f"these credentials are of account {account}, and the environment is {self.environment.account}"
             write = "use credentials or a role of the environment's account"
             raise CouldNotStart(Problem("WRONG_ACCOUNT", message, write))
+        return session
+
+
+def _unconfigured() -> Any:
+    """A botocore session that reads nothing of the user's: no files, no profile."""
+    from botocore.session import Session as Botocore
+
+    bare = Botocore()
+    for name in ("config_file", "credentials_file"):
+        bare.set_config_variable(name, os.devnull)
+    bare.instance_variables().pop("profile", None)
+    bare._profile = None  # noqa: SLF001  # AWS_PROFILE may name one that does not exist; none is wanted
+    bare.session_var_map["profile"] = (None, None, None, None)
+    return bare

@@ -7,6 +7,7 @@ observers, the environment's definition and the resolved targets (design: semant
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +34,21 @@ class Signal(Strict):
     query: Tree
     period_ms: int
     settles_ms: int
+    account: str | None = None  # one of the environment's accounts by name, None its own
+    region: str | None = None  # None the account's first
     implicit: bool = False  # made by gameday for a default witness or a bare alarm name
+
+
+Home = tuple[str | None, str | None]
+"""The name of an account of the environment, None its own; and a Region, None the account's first."""
+
+
+def by_home(signals: Iterable[Signal]) -> list[tuple[Home, list[Signal]]]:
+    """Signals by the account and the Region in which they are read, in the order in which these first come."""
+    found: dict[Home, list[Signal]] = {}
+    for signal in signals:
+        found.setdefault((signal.account, signal.region), []).append(signal)
+    return list(found.items())
 
 
 class PlannedFault(Strict):
@@ -51,7 +66,19 @@ class PlannedFault(Strict):
     worst_case_ms: int | None = None  # from a dead conductor to the fault's end; None: nothing but gameday ends it
     exhibits: tuple[str, ...] = ()  # where the provider will write of it, s3:// or a log group
     actions: tuple[str, ...] = ()  # all of them, where a fault has several
+    region: str | None = None  # where it is started, None the environment's first
+    accounts: tuple[str, ...] = ()  # ids of the accounts that hold its targets, where that is not the environment's own
     tags: dict[str, dict[str, str]] = {}  # target key -> tags sent in place of the ARNs, which they had at the plan
+
+
+def where(region: str | None, accounts: Sequence[str], targets: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Region, accounts and targets of a fault as facts of its trace, for undo and for whoever has to do it by hand;
+    nothing for one in the environment's own account and first Region."""
+    if not region and not accounts:
+        return {}
+    found = {"region": region or "", "accounts": ",".join(accounts)}
+    arns = ",".join(sorted({arn for held in targets.values() for arn in held}))
+    return {key: value for key, value in (*found.items(), ("targets", arns)) if value}
 
 
 class PlannedStep(Strict):
@@ -162,6 +189,13 @@ class Plan(Strict):
             if runbook.id == ident:
                 return runbook
         raise KeyError(ident)
+
+
+def other_accounts(plan: Plan) -> list[str]:
+    """The names of the accounts, other than the environment's own, that the day reads or breaks something in."""
+    ids = {ident for step in plan.steps if step.fault for ident in step.fault.accounts}
+    broken = {name for name, held in plan.environment_definition.accounts.items() if held.account in ids}
+    return sorted(broken | {signal.account for signal in plan.signals if signal.account})
 
 
 def dump_plan(plan: Plan) -> bytes:

@@ -18,7 +18,7 @@ from gameday.errors import Problem
 from gameday.model.scenario import Condition
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
-from gameday.plan import Call, Signal
+from gameday.plan import Call, Signal, where
 
 Trace = dict[str, str]
 """What is known of a started fault, JSON-able, enough to stop it or to find it again: token, run, step, ids."""
@@ -28,10 +28,11 @@ Note = Callable[[Trace], None]
 
 
 class AwsDoor(Protocol):
-    """The way to AWS: in rehearsal it leads to loopback alone, else only to the environment's account."""
+    """The way to AWS: in rehearsal it leads to loopback alone, else only to the environment's accounts."""
 
-    def client(self, service: str) -> Any:
-        """The boto3 client of a service, in the environment's first Region."""
+    def client(self, service: str, account: str | None = None, region: str | None = None) -> Any:
+        """The boto3 client of a service, in the environment's own account and first Region unless another of its
+        accounts (by name) or Regions is given."""
         ...
 
 
@@ -80,6 +81,13 @@ class Order:
     environment: Environment
     stop_conditions: Sequence[str] = ()  # alarm ARNs
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target key -> tags that name its targets
+    region: str | None = None  # where it is started, None the environment's first
+    accounts: Sequence[str] = ()  # ids of the accounts that hold its targets, where that is not the environment's own
+
+    @property
+    def where(self) -> dict[str, str]:
+        """What undo has to know of the fault's place: see ``gameday.plan.where``."""
+        return where(self.region, self.accounts, self.targets)
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,8 @@ class Outline:
     actions: Sequence[str] = ()  # all of them, where a fault has several
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target key -> tags sent in place of ARNs
     exhibits: Sequence[str] = ()  # where the provider will write of it
+    region: str | None = None  # where it is started, None the environment's first
+    accounts: Sequence[str] = ()  # ids of the accounts that hold its targets, where that is not the environment's own
     takes_duration: bool = False  # a step's ``for`` becomes the fault's own duration, so that it ends without us
 
 

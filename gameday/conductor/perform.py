@@ -27,7 +27,7 @@ from gameday.conductor.ledger import Ledger
 from gameday.journal.events import Draft
 from gameday.journal.state import State
 from gameday.model.runbook import RunbookCall
-from gameday.plan import Plan, PlannedFault
+from gameday.plan import Plan, PlannedFault, where
 from gameday.protocols import Channel, Exhibits, Fault, Ledgers, Note, Order, Prompt, ProviderStatus, Trace
 from gameday.verdict.integrity import reconciled
 
@@ -53,7 +53,8 @@ def token(run: str, step: str) -> str:
 def order_of(plan: Plan, run: str, step: str, planned: PlannedFault) -> Order:
     """The order for a planned fault."""
     return Order(run, step, token(run, step), planned.action, planned.settings, planned.targets, planned.duration_ms,
-                 plan.environment_definition, tags=planned.tags)  # fmt: skip
+                 plan.environment_definition, tags=planned.tags, region=planned.region,
+                 accounts=planned.accounts)  # fmt: skip
 
 
 @dataclass
@@ -126,8 +127,9 @@ class Performer:
         return planned, order_of(self.plan, state.run or "", step, planned)
 
     def _trace(self, step: str, state: State) -> Trace:
-        run = state.run or ""
-        return {"run": run, "step": step, "token": token(run, step), **state.faults[step].trace}
+        run, planned = state.run or "", self._fault(step)[0]
+        own = {"run": run, "step": step, "token": token(run, step)}
+        return {**own, **where(planned.region, planned.accounts, planned.targets), **state.faults[step].trace}
 
     def _start(self, planned: PlannedFault, order: Order) -> list[Draft]:
         def note(facts: Trace) -> None:

@@ -13,7 +13,7 @@ from math import isfinite
 from gameday.clock import Ms
 from gameday.journal.events import Draft
 from gameday.journal.state import State
-from gameday.plan import Signal
+from gameday.plan import Signal, by_home
 from gameday.protocols import Observer, Sample, Window
 
 LATE_BUCKETS = 5  # how far back a datapoint that came late is still looked for
@@ -27,7 +27,7 @@ Found = Mapping[str, Sequence[Sample]]
 
 @dataclass
 class Source:
-    """One observer, and how far its signals have been read."""
+    """One observer in one account and Region, and how far its signals there have been read."""
 
     observer: Observer
     signals: tuple[Signal, ...]
@@ -41,8 +41,9 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The observer's."""
-        return self.observer.name
+        """The observer's, with account and Region where they are not the environment's first."""
+        first = self.signals[0]
+        return " ".join([self.observer.name, *(part for part in (first.account, first.region) if part)])
 
     @property
     def every_ms(self) -> Ms:
@@ -79,10 +80,15 @@ def _checked(name: str, sample: object) -> Sample:
 
 
 def sources(signals: Sequence[Signal], observers: Sequence[Observer], since: Ms) -> tuple[list[Source], list[Signal]]:
-    """Each observer with the signals it can read, and the signals that none can."""
-    found = [Source(o, tuple(s for s in signals if s.source in o.sources), since) for o in observers]
+    """Each observer with the signals it can read, those of each account and Region apart, so that what keeps one from
+    being read keeps no other; and the signals that none can."""
+    found = [
+        Source(o, tuple(group), since)
+        for o in observers
+        for _, group in by_home([s for s in signals if s.source in o.sources])
+    ]
     known = {s.id for source in found for s in source.signals}
-    return [source for source in found if source.signals], [s for s in signals if s.id not in known]
+    return found, [s for s in signals if s.id not in known]
 
 
 def read(source: Source, window: Window, found: Found, state: State) -> list[Draft]:

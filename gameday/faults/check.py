@@ -15,6 +15,7 @@ from gameday.faults.chaostoolkit.check import check_chaos
 from gameday.faults.chaostoolkit.settings import ChaosSettings
 from gameday.faults.fis_graph import wrong
 from gameday.faults.fis_settings import FisAction, FisSettings, lasts_ms
+from gameday.faults.homes import explicit, mixed
 from gameday.faults.ssm import INSTANCE, KILL, SsmSettings
 from gameday.model.content import SourceFile
 from gameday.model.load import validate
@@ -46,7 +47,10 @@ def _check_ssm(service: Service, step: FaultStep) -> list[Problem]:
 
 
 def _check_fis(service: Service, step: FaultStep) -> list[Problem]:
-    return _fis(service, step, settings_of(step, FisSettings))
+    settings = settings_of(step, FisSettings)
+    targets = [t for name in settings.resources if (t := service.technology(name))]
+    regions = explicit(targets)
+    return [*_fis(service, step, settings), *([mixed(regions)] if len(regions) > 1 else [])]
 
 
 def _document(service: Service, step: FaultStep, settings: SsmSettings) -> Iterator[Problem]:

@@ -1,8 +1,9 @@
 """Faults through AWS Fault Injection Service.
 
-For each fault one template, tagged with run and step, and one experiment from it. What undo needs is noted before each
-call that changes anything; when the ids are not known (a crash between call and note) they are found again by tag. The
-template is a leftover too: a fault is clean only when its experiment has ended and its template is gone.
+For each fault one template in the Region of its targets, tagged with run and step, and one experiment from it. What
+undo needs is noted before each call that changes anything; when the ids are not known (a crash between call and note)
+they are found again by tag. The template is a leftover too: a fault is clean only when its experiment has ended and its
+template is gone.
 
 What a start whose answer was lost has left is found like this: the template is deleted first, so that no late start
 can come from it any more (running experiments are not affected; AWS FIS user guide, "Delete an experiment template").
@@ -14,13 +15,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from gameday.aws import Aws, CallFailed, told
 from gameday.errors import Problem, could_not_start
-from gameday.faults.catalogue import Action, actions, from_answer
+from gameday.faults.catalogue import Action, actions
+from gameday.faults.fis_calls import OVER, FisCalls, status_of
 from gameday.faults.fis_exhibits import read_exhibits
 from gameday.faults.fis_settings import FisSettings, fis_settings, parameters
 from gameday.faults.fis_template import RUN_TAG, STEP_TAG, template
@@ -33,12 +35,6 @@ from gameday.protocols import Exhibits, Fault, Note, Order, Outline, Outlines, P
 __all__ = ["CLEAN_LOOKS", "FisFault", "FisSettings", "parameters", "template"]
 
 CLEAN_LOOKS = 3
-State = Literal["starting", "active", "ended", "failed", "unknown"]
-_STATES: dict[str, State] = {
-    "pending": "starting", "initiating": "starting", "running": "active", "stopping": "active",
-    "completed": "ended", "stopped": "ended", "cancelled": "ended", "failed": "failed",
-}  # fmt: skip
-_OVER = ("ended", "failed")
 
 
 class FisFault:
@@ -53,9 +49,9 @@ class FisFault:
         self._looks: dict[tuple[str, str], int] = defaultdict(int)  # clean looks by run and step
         self._resolved: dict[str, dict[str, list[str]]] = {}  # by experiment; FIS resolves targets once
 
-    @property
-    def _fis(self) -> Any:
-        return self._aws.client("fis")
+    def _calls(self, trace: Mapping[str, str]) -> FisCalls:
+        """FIS in the Region in which the fault was started."""
+        return FisCalls(self._aws.at(None, trace.get("region")))
 
     def outline(
         self, step: str, settings: BaseModel, targets: Sequence[Technology], environment: Environment
@@ -72,65 +68,59 @@ class FisFault:
     def start(self, order: Order, note: Note) -> Trace:
         """Make the template and start the experiment. A repetition by botocore carries the same token, so that FIS
         starts one experiment. CallFailed tells what AWS said; the fault may then be there all the same: undo it."""
-        if not order.environment.fis_role:
-            write = "fis_role: arn:aws:iam::111122223333:role/gameday-fis"
-            raise could_not_start("NO_FIS_ROLE", "the environment names no role for FIS to act in", write)
+        roles = _roles(order)
         self._looks.pop((order.run, order.step), None)
-        request = template(order, self._learnt(order))
-        trace: Trace = {"run": order.run, "step": order.step, "token": order.token}
+        calls = FisCalls(self._aws.at(None, order.region))
+        request = template(order, self._learnt(order, calls))
+        trace: Trace = {"run": order.run, "step": order.step, "token": order.token, **order.where}
         note(dict(trace))
         with told("fis CreateExperimentTemplate"):
-            made = self._fis.create_experiment_template(**request)
+            made = calls.client.create_experiment_template(**request)
         trace["template"] = made["experimentTemplate"]["id"]
         note(dict(trace))
+        self._reach(calls, order, trace["template"], roles)
         with told("fis StartExperiment"):
-            begun = self._fis.start_experiment(
+            begun = calls.client.start_experiment(
                 clientToken=order.token, experimentTemplateId=trace["template"], tags=request["tags"]
             )
         trace["experiment"] = begun["experiment"]["id"]
         note(dict(trace))
         return trace
 
-    def _learnt(self, order: Order) -> dict[str, Action]:
+    @staticmethod
+    def _reach(calls: FisCalls, order: Order, ident: str, roles: Mapping[str, str]) -> None:
+        """Let the experiment act in the accounts of its targets. These configurations go with the template."""
+        for account in order.accounts:
+            with told(f"fis CreateTargetAccountConfiguration (account {account})"):
+                calls.client.create_target_account_configuration(
+                    clientToken=f"{order.token}-{account}", experimentTemplateId=ident, accountId=account,
+                    roleArn=roles[account], description=f"gameday {order.run} {order.step}"[:512],
+                )  # fmt: skip
+
+    @staticmethod
+    def _learnt(order: Order, calls: FisCalls) -> dict[str, Action]:
         """The actions that are not in the catalogue, as the account knows them."""
         asked = {part.action for part in fis_settings(order.settings).each} - actions().keys()
-        return {ident: action for ident in sorted(asked) if (action := self._action(ident))}
-
-    def _action(self, ident: str) -> Action | None:
-        """One of them; None when the account does not say."""
-        try:
-            with told("fis GetAction"):
-                return from_answer(self._fis.get_action(id=ident)["action"])
-        except CallFailed:
-            return None
+        return {ident: action for ident in sorted(asked) if (action := calls.action(ident))}
 
     def poll(self, trace: Trace) -> ProviderStatus:
         """The experiment's state and the targets that FIS resolved. An experiment that AWS does not know (yet) is
         unknown."""
         if "experiment" not in trace:
             return ProviderStatus("unknown", "no experiment id is known")
-        experiment = self._experiment(trace["experiment"])
+        calls = self._calls(trace)
+        experiment = calls.experiment(trace["experiment"])
         if experiment is None:
             return ProviderStatus("unknown", f"AWS does not know experiment {trace['experiment']}")
-        state, detail = _read(experiment)
-        targets = {} if state == "starting" else self._targets(trace["experiment"])
+        state, detail = status_of(experiment)
+        targets = {} if state == "starting" else self._targets(calls, trace["experiment"])
         return ProviderStatus(state, detail, False, targets)
 
-    def _experiment(self, ident: str) -> Any:
-        """GetExperiment; None when AWS does not know it."""
-        try:
-            with told("fis GetExperiment"):
-                return self._fis.get_experiment(id=ident)["experiment"]
-        except CallFailed as error:
-            if error.missing:
-                return None
-            raise
-
-    def _targets(self, experiment: str) -> dict[str, list[str]]:
+    def _targets(self, calls: FisCalls, experiment: str) -> dict[str, list[str]]:
         """What FIS resolved, read until there is something; nothing when it cannot be read, for the state is known."""
         if experiment not in self._resolved:
             try:
-                found = self._list_targets(experiment)
+                found = calls.targets(experiment)
             except CallFailed:
                 return {}
             if not found:
@@ -138,38 +128,19 @@ class FisFault:
             self._resolved[experiment] = found
         return self._resolved[experiment]
 
-    def _list_targets(self, experiment: str) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        with told("fis ListExperimentResolvedTargets"):
-            for page in self._fis.get_paginator("list_experiment_resolved_targets").paginate(experimentId=experiment):
-                for target in page["resolvedTargets"]:
-                    arn = target.get("targetInformation", {}).get("arn", "")
-                    found.setdefault(target["targetName"], []).append(arn)
-        return found
-
     def stop(self, trace: Trace) -> ProviderStatus:
         """Stop every experiment of this run and step and remove their templates. Idempotent. Clean once all have ended
         and, where an id was never noted, once ``CLEAN_LOOKS`` calls have found nothing more."""
-        known = list(self._stop_all(trace))
-        for ident in sorted(self._templates(trace)):
-            self._delete(ident)
-        running = [status for status in known if status.state not in _OVER]
+        calls = self._calls(trace)
+        known = list(_stop_all(calls, trace))
+        for ident in sorted(_templates(calls, trace)):
+            calls.delete(ident)
+        running = [status for status in known if status.state not in OVER]
         if running:
             return running[0]
         if not known and not self._looked(trace):
             return ProviderStatus("unknown", "looking once more: a start may have been sent", clean=False)
         return ProviderStatus("ended", known[-1].detail if known else "nothing was started", clean=True)
-
-    def _stop_all(self, trace: Trace) -> Iterator[ProviderStatus]:
-        """The one whose id was noted, at once; without it, or when AWS does not know it, those with our tags."""
-        status = self._stop(trace["experiment"]) if "experiment" in trace else None
-        if status is not None:
-            yield status
-            return
-        for ident in sorted(self._tagged("ListExperiments", "list_experiments", "experiments", trace)):
-            status = self._stop(ident)
-            if status is not None:
-                yield status
 
     def _looked(self, trace: Trace) -> bool:
         """Count a look that found no experiment; whether there were enough."""
@@ -177,50 +148,46 @@ class FisFault:
         self._looks[key] += 1
         return self._looks[key] >= CLEAN_LOOKS
 
-    def _stop(self, ident: str) -> ProviderStatus | None:
-        """Stop one experiment; None when AWS does not know it."""
-        experiment = self._experiment(ident)
-        if experiment is None:
-            return None
-        if experiment["state"]["status"] in ("pending", "initiating", "running"):
-            try:
-                with told("fis StopExperiment"):
-                    experiment = self._fis.stop_experiment(id=ident)["experiment"]
-            except CallFailed:
-                experiment = self._experiment(ident)  # it may have ended by itself in between
-                if experiment is not None and _read(experiment)[0] not in _OVER:
-                    raise
-        return None if experiment is None else ProviderStatus(*_read(experiment))
-
-    def _delete(self, ident: str) -> None:
-        try:
-            with told("fis DeleteExperimentTemplate"):
-                self._fis.delete_experiment_template(id=ident)
-        except CallFailed as error:
-            if not error.missing:  # gone is what was wanted
-                raise
-
     def exhibits(self, trace: Trace) -> Mapping[str, bytes]:
         """The experiment's own log and report, as far as they are there. CallFailed when they cannot be read."""
-        found = self._experiment(trace["experiment"]) if "experiment" in trace else None
-        return {} if found is None else read_exhibits(self._aws, found)
-
-    def _templates(self, trace: Trace) -> set[str]:
-        """By id, or by tag: a crash may have come between the call and its note."""
-        if "template" in trace:
-            return {trace["template"]}
-        return self._tagged("ListExperimentTemplates", "list_experiment_templates", "experimentTemplates", trace)
-
-    def _tagged(self, call: str, operation: str, key: str, trace: Trace) -> set[str]:
-        wanted = {RUN_TAG: trace["run"], STEP_TAG: trace["step"]}.items()
-        with told(f"fis {call}"):
-            pages = self._fis.get_paginator(operation).paginate()
-            return {item["id"] for page in pages for item in page[key] if wanted <= item.get("tags", {}).items()}
+        found = self._calls(trace).experiment(trace["experiment"]) if "experiment" in trace else None
+        return {} if found is None else read_exhibits(self._aws.at(None, trace.get("region")), found)
 
 
-def _read(experiment: Any) -> tuple[State, str]:
-    state = experiment["state"]
-    return _STATES.get(state["status"], "unknown"), f"{state['status']} {state.get('reason', '')}".strip()
+def _roles(order: Order) -> dict[str, str]:
+    """The role that FIS takes in each account of the targets. CouldNotStart when one has none, or the environment."""
+    held = {"": order.environment.fis_role}
+    for account in order.accounts:
+        held[account] = order.environment.at(order.environment.name_of(account)).fis_role
+    for account, role in held.items():
+        if not role:
+            of = f"account {account}" if account else "the environment"
+            write = f"fis_role: arn:aws:iam::{account or '111122223333'}:role/gameday-fis"
+            raise could_not_start("NO_FIS_ROLE", f"{of} names no role for FIS to act in", write)
+    return {account: role for account, role in held.items() if role}
+
+
+def _stop_all(calls: FisCalls, trace: Trace) -> Iterator[ProviderStatus]:
+    """The one whose id was noted, at once; without it, or when AWS does not know it, those with our tags."""
+    status = calls.stop(trace["experiment"]) if "experiment" in trace else None
+    if status is not None:
+        yield status
+        return
+    for ident in sorted(calls.tagged("ListExperiments", "list_experiments", "experiments", _tags(trace))):
+        status = calls.stop(ident)
+        if status is not None:
+            yield status
+
+
+def _templates(calls: FisCalls, trace: Trace) -> set[str]:
+    """By id, or by tag: a crash may have come between the call and its note."""
+    if "template" in trace:
+        return {trace["template"]}
+    return calls.tagged("ListExperimentTemplates", "list_experiment_templates", "experimentTemplates", _tags(trace))
+
+
+def _tags(trace: Trace) -> dict[str, str]:
+    return {RUN_TAG: trace["run"], STEP_TAG: trace["step"]}
 
 
 if TYPE_CHECKING:  # mypy proves here that the provider fits its sockets

@@ -32,8 +32,11 @@ def template(order: Order, learnt: Mapping[str, Action] | None = None) -> dict[s
         "targets": targets,
         "actions": steps,
         "tags": {RUN_TAG: order.run, STEP_TAG: order.step},
-        "experimentOptions": {"accountTargeting": "single-account", "emptyTargetResolutionMode": "fail"},
-        **_exhibits(settings, order.environment),
+        "experimentOptions": {
+            "accountTargeting": "multi-account" if order.accounts else "single-account",
+            "emptyTargetResolutionMode": "fail",
+        },
+        **_exhibits(settings, order.environment.at(None, order.region)),
     }
 
 

@@ -13,8 +13,9 @@ from gameday.faults.catalogue import SHORTEST_MS, Action, action_minutes, action
 from gameday.faults.fis_exhibits import exhibit_calls, where
 from gameday.faults.fis_graph import whole_ms, wrong
 from gameday.faults.fis_settings import FisAction, FisSettings, fis_settings, lasts_ms, self_ending
+from gameday.faults.homes import Site, site_of
 from gameday.faults.reads import READS
-from gameday.faults.targets import by_tags, resolve, tags_of
+from gameday.faults.targets import TAGS_ONLY, by_tags, resolve, tags_of
 from gameday.faults.witnesses import witness
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
@@ -40,20 +41,23 @@ def outline(
     refused = list(wrong(checked.each, _known_ms))
     if refused:
         raise CouldNotStart(refused)
-    aim = _aim(aws, checked, targets, environment)
+    site = site_of(targets, environment)
+    aim = _aim(aws, checked, targets, environment, site)
     one_shot = all(_one_shot(part) for part in checked.each)
     duration = None if one_shot else whole_ms(checked.each, _known_ms)
-    seen = witness(step, checked, aim.arns, environment)
+    seen = witness(step, checked, aim.arns, environment, site.home)
     return Outline(
         action=" + ".join(part.action for part in checked.each),
         actions=tuple(part.action for part in checked.each) if checked.actions else (),
         targets=aim.arns,
         tags=aim.tags,
-        exhibits=where(checked, environment),
+        region=site.region,
+        accounts=site.accounts,
+        exhibits=where(checked, environment.at(None, site.region)),
         duration_ms=duration,
         one_shot=one_shot,
         takes_duration=_takes_duration(checked, one_shot),
-        calls=tuple(_calls(step, targets, checked)),
+        calls=tuple(_calls(step, targets, checked, site)),
         action_minutes=_minutes(checked),
         witness_signals=seen.signals,
         effective=seen.effective,
@@ -82,8 +86,10 @@ def _minutes(settings: FisSettings) -> int:
     return sum(action_minutes(_known_ms(part), _one_shot(part)) for part in settings.each)
 
 
-def _aim(aws: Aws, settings: FisSettings, targets: Sequence[Technology], environment: Environment) -> Aim:
-    """The targets of all actions, each resolved by itself; CouldNotStart with what is wrong in any."""
+def _aim(aws: Aws, settings: FisSettings, targets: Sequence[Technology], environment: Environment, site: Site) -> Aim:
+    """The targets of all actions, each resolved by itself; CouldNotStart with what is wrong in any. FIS looks for tags
+    in every account of an experiment, so that tags are sent only where it has one: in several they might name more than
+    the plan says."""
     arns, tags, problems = dict[str, tuple[str, ...]](), dict[str, Mapping[str, str]](), list[Problem]()
     for part in settings.each:
         action = actions().get(part.action)
@@ -94,13 +100,16 @@ def _aim(aws: Aws, settings: FisSettings, targets: Sequence[Technology], environ
             problems += error.problems
             continue
         arns |= {settings.target(part, key): held for key, held in found.items()}
-        tags |= {settings.target(part, key): held for key, held in tags_of(action, own).items()}
+        if len(site.accounts) <= 1:
+            tags |= {settings.target(part, key): held for key, held in tags_of(action, own).items()}
+        elif part.action in TAGS_ONLY:
+            problems.append(Problem("TARGET_FORM", f"{part.action} takes targets by tags alone", "a step an account"))
     if problems:
         raise CouldNotStart(problems)
     return Aim(arns, tags)
 
 
-def _calls(step: str, targets: Sequence[Technology], settings: FisSettings) -> Iterator[Call]:
+def _calls(step: str, targets: Sequence[Technology], settings: FisSettings, site: Site) -> Iterator[Call]:
     """Every call in the order in which it may come; ``why`` of StopExperiment says who has to end the fault."""
     parts = [(part, actions().get(part.action)) for part in settings.each]
     for service, operation in sorted({by_tags(t) for t in targets if t.tags and not t.arn and not t.name}):
@@ -112,12 +121,12 @@ def _calls(step: str, targets: Sequence[Technology], settings: FisSettings) -> I
         yield Call(step=step, service=service, operation=operation, why="see that the target exists")
     ends = all(self_ending(part, None, action) for part, action in parts)
     stop = next((_stop(action) for part, action in parts if not self_ending(part, None, action)), "undo")
-    yield from _fis_calls(step, stop, ends)
+    yield from _fis_calls(step, stop, ends, len(site.accounts))
     for service, operation in exhibit_calls(settings):
         yield Call(step=step, service=service, operation=operation, why="keep the experiment's own log", times="once")
 
 
-def _fis_calls(step: str, stop: str, ends: bool) -> Iterator[Call]:
+def _fis_calls(step: str, stop: str, ends: bool, accounts: int) -> Iterator[Call]:
     for operation, why, times in (
         ("CreateExperimentTemplate", "describe the fault", "1"),
         ("StartExperiment", "inject it", "1"),
@@ -129,6 +138,9 @@ def _fis_calls(step: str, stop: str, ends: bool) -> Iterator[Call]:
         ("DeleteExperimentTemplate", "leave nothing behind", "1"),
     ):
         yield Call(step=step, service="fis", operation=operation, why=why, times=times)
+        if operation == "CreateExperimentTemplate" and accounts:
+            reach, why = "CreateTargetAccountConfiguration", "let it act in the accounts of its targets"
+            yield Call(step=step, service="fis", operation=reach, why=why, times=str(accounts))
 
 
 def _stop(action: Action | None) -> str:

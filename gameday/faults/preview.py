@@ -16,6 +16,7 @@ from gameday.faults.fis_template import names
 from gameday.faults.reads import exists
 from gameday.faults.targets import arns_of
 from gameday.model.service import Technology
+from gameday.plan import Home
 from gameday.protocols import Order
 
 _NO_SUCH_ACTION = ("ResourceNotFoundException", "ValidationException")
@@ -34,7 +35,7 @@ def _part(aws: Aws, order: Order, settings: FisSettings, part: FisAction) -> lis
     """One action. With several each has its own duration, so that the step's ``for`` is not sent."""
     problems: list[Problem] = []
     duration = None if settings.actions else order.duration_ms
-    action = _ask(aws, part.action, problems)
+    action = _ask(aws.at(None, order.region), part.action, problems)
     held = names(order, settings, part)
     if action is not None:
         problems += _parameters(part, duration, action)
@@ -44,7 +45,7 @@ def _part(aws: Aws, order: Order, settings: FisSettings, part: FisAction) -> lis
         problems.append(_endless(order.step, part.action))
     for key, name in held.items():
         kind = known.targets.get(key, key) if known else key
-        problems += _targets(aws, kind, tuple(order.targets.get(name, ())))
+        problems += _targets(aws, order, kind, tuple(order.targets.get(name, ())))
         if name in order.tags:
             problems += _still(aws, order, name, kind)
     return problems
@@ -89,9 +90,15 @@ def _endless(step: str, action: str) -> Problem:
     return Problem("FAULT_NOT_SELF_ENDING", message, "nothing, if that is meant", severity="warning")
 
 
-def _targets(aws: Aws, kind: str, arns: tuple[str, ...]) -> Iterator[Problem]:
+def _home(order: Order) -> Home:
+    """Where a target is of which nothing else says it: in the one account of the fault, and its Region."""
+    accounts = order.accounts
+    return order.environment.name_of(accounts[0]) if len(accounts) == 1 else None, order.region
+
+
+def _targets(aws: Aws, order: Order, kind: str, arns: tuple[str, ...]) -> Iterator[Problem]:
     try:
-        absent = [arn for arn in arns if exists(aws, kind, arn) is False]
+        absent = [arn for arn in arns if exists(aws.of(arn, *_home(order)), kind, arn) is False]
     except CallFailed as error:
         yield _unchecked(kind, error)
         return
@@ -107,7 +114,8 @@ def _unchecked(kind: str, error: CallFailed) -> Problem:
 
 def _still(aws: Aws, order: Order, name: str, kind: str) -> Iterator[Problem]:
     """FIS resolves tags when it starts: what they name now must be what they named when the plan was made."""
-    tagged = Technology(id="targets", type=kind, tags=dict(order.tags[name]))
+    account, region = _home(order)
+    tagged = Technology(id="targets", type=kind, tags=dict(order.tags[name]), account=account, region=region)
     try:
         now = set(arns_of(aws, tagged, order.environment))
     except CallFailed as error:

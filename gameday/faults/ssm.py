@@ -18,12 +18,13 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from gameday.aws import Aws, CallFailed, told
 from gameday.errors import CouldNotStart, Problem
+from gameday.faults.homes import site_of
 from gameday.faults.targets import arns_of, by_tags, id_of
 from gameday.faults.witnesses import Witness, instance_state
 from gameday.model.service import Technology
 from gameday.model.types import Scalar, Strict, Text
 from gameday.model.workspace import Environment
-from gameday.plan import Call
+from gameday.plan import Call, Home
 from gameday.protocols import Fault, Note, Order, Outline, Outlines, ProviderStatus, Trace
 
 CLEAN_LOOKS = 3
@@ -114,9 +115,11 @@ class SsmFault:
         self._aws = aws
         self._looks: dict[tuple[str, str], int] = defaultdict(int)
 
-    @property
-    def _ssm(self) -> Any:
-        return self._aws.client("ssm")
+    def _ssm(self, facts: Mapping[str, str]) -> Any:
+        """Systems Manager in the account and Region of the fault, which its trace (or order) says."""
+        ident = facts.get("accounts")
+        account = self._aws.environment.name_of(ident) if ident else None
+        return self._aws.client("ssm", account, facts.get("region"))
 
     def outline(
         self, step: str, settings: BaseModel, targets: Sequence[Technology], environment: Environment
@@ -124,15 +127,23 @@ class SsmFault:
         """What will be done. AWS is read only where targets are named by tags. CouldNotStart for a target that is no
         instance or cannot be resolved, or for more of them than one command takes."""
         checked = ssm_settings(settings)
+        site = site_of(targets, environment)
+        if site.home is None:
+            write = "a step for each account, at the same time"
+            raise CouldNotStart(
+                Problem("ACCOUNTS_MIXED", "a document runs in one account, and the targets are in several", write)
+            )
         arns = tuple(arn for target in targets for arn in self._arns(target, environment))
         if len(arns) > MOST_INSTANCES:
             write = "several steps, or tags that fewer instances have"
             raise CouldNotStart(Problem("TOO_MANY_TARGETS", f"{len(arns)} instances for one command", write))
-        seen = _witness(step, checked, arns, environment)
+        seen = _witness(step, checked, arns, environment, site.home)
         one_shot = checked.name == KILL
         return Outline(
             action=checked.action,
             targets={"Instances": arns} if arns else {},
+            region=site.region,
+            accounts=site.accounts,
             duration_ms=None if one_shot else checked.lasts_ms,
             one_shot=one_shot,
             takes_duration=checked.takes_duration,
@@ -153,7 +164,7 @@ class SsmFault:
         settings = ssm_settings(order.settings)
         self._looks.pop((order.run, order.step), None)
         trace: Trace = {"run": order.run, "step": order.step, "token": order.token, "kind": settings.kind,
-                        "document": settings.document}  # fmt: skip
+                        "document": settings.document, **order.where}  # fmt: skip
         note(dict(trace))
         instances = [id_of(arn) for arns in order.targets.values() for arn in arns]
         parameters = sent(settings, instances, order.duration_ms)
@@ -164,7 +175,7 @@ class SsmFault:
 
     def _send(self, order: Order, document: str, instances: list[str], parameters: dict[str, list[str]]) -> str:
         with told("ssm SendCommand"):
-            made = self._ssm.send_command(
+            made = self._ssm(order.where).send_command(
                 DocumentName=document, InstanceIds=instances, Parameters=parameters, Comment=mark(order.run, order.step)
             )
         return str(made["Command"]["CommandId"])
@@ -172,7 +183,7 @@ class SsmFault:
     def _automate(self, order: Order, document: str, instances: list[str], parameters: dict[str, list[str]]) -> str:
         token = str(uuid.UUID(bytes=hashlib.sha256(order.token.encode()).digest()[:16], version=4))
         with told("ssm StartAutomationExecution"):
-            made = self._ssm.start_automation_execution(
+            made = self._ssm(order.where).start_automation_execution(
                 DocumentName=document, Parameters=parameters, ClientToken=token,
                 Tags=[{"Key": mark(order.run, order.step), "Value": "gameday"}],
             )  # fmt: skip
@@ -182,28 +193,30 @@ class SsmFault:
         """The state of the run; unknown when its id is not known (yet)."""
         if "id" not in trace:
             return ProviderStatus("unknown", "no id is known")
-        return self._status(trace.get("kind", ""), trace["id"])
+        return self._status(self._ssm(trace), trace.get("kind", ""), trace["id"])
 
-    def _status(self, kind: str, ident: str) -> ProviderStatus:
-        word, why = self._automation(ident) if kind == "automation" else self._command(ident)
+    def _status(self, ssm: Any, kind: str, ident: str) -> ProviderStatus:
+        word, why = self._automation(ssm, ident) if kind == "automation" else self._command(ssm, ident)
         return ProviderStatus(_STATES.get(word, "unknown"), f"{word} {why}".strip())
 
-    def _command(self, ident: str) -> tuple[str, str]:
+    @staticmethod
+    def _command(ssm: Any, ident: str) -> tuple[str, str]:
         with told("ssm ListCommands"):
-            found = self._ssm.list_commands(CommandId=ident)["Commands"]
+            found = ssm.list_commands(CommandId=ident)["Commands"]
         return (found[0]["Status"], found[0].get("StatusDetails", "")) if found else ("unknown", "")
 
-    def _automation(self, ident: str) -> tuple[str, str]:
+    @staticmethod
+    def _automation(ssm: Any, ident: str) -> tuple[str, str]:
         with told("ssm GetAutomationExecution"):
-            found = self._ssm.get_automation_execution(AutomationExecutionId=ident)["AutomationExecution"]
+            found = ssm.get_automation_execution(AutomationExecutionId=ident)["AutomationExecution"]
         return found["AutomationExecutionStatus"], found.get("FailureMessage", "")
 
     def stop(self, trace: Trace) -> ProviderStatus:
         """Cancel every run of this run and step. Idempotent. Clean once all have ended and, where the id was never
         noted, once ``CLEAN_LOOKS`` calls have found nothing more."""
-        noted = "id" in trace
-        found = [(trace.get("kind", ""), trace["id"])] if noted else list(self._marked(trace))
-        states = [self._cancelled(kind, ident) for kind, ident in found]
+        noted, ssm = "id" in trace, self._ssm(trace)
+        found = [(trace.get("kind", ""), trace["id"])] if noted else list(self._marked(ssm, trace))
+        states = [self._cancelled(ssm, kind, ident) for kind, ident in found]
         running = [status for status in states if status.state not in _OVER]
         if running:
             return running[0]
@@ -216,45 +229,46 @@ class SsmFault:
         self._looks[key] += 1
         return self._looks[key] >= CLEAN_LOOKS
 
-    def _cancelled(self, kind: str, ident: str) -> ProviderStatus:
-        status = self._status(kind, ident)
+    def _cancelled(self, ssm: Any, kind: str, ident: str) -> ProviderStatus:
+        status = self._status(ssm, kind, ident)
         if status.state in _OVER:
             return status
         try:
             if kind == "automation":
                 with told("ssm StopAutomationExecution"):
-                    self._ssm.stop_automation_execution(AutomationExecutionId=ident, Type="Cancel")
+                    ssm.stop_automation_execution(AutomationExecutionId=ident, Type="Cancel")
             else:
                 with told("ssm CancelCommand"):
-                    self._ssm.cancel_command(CommandId=ident)
+                    ssm.cancel_command(CommandId=ident)
         except CallFailed:
-            status = self._status(kind, ident)  # it may have ended by itself in between
+            status = self._status(ssm, kind, ident)  # it may have ended by itself in between
             if status.state not in _OVER:
                 raise
             return status
-        return self._status(kind, ident)
+        return self._status(ssm, kind, ident)
 
-    def _marked(self, trace: Trace) -> Iterator[tuple[str, str]]:
+    @staticmethod
+    def _marked(ssm: Any, trace: Trace) -> Iterator[tuple[str, str]]:
         """Runs that carry our mark, of either kind when the kind was never noted."""
         sign, kind = mark(trace["run"], trace["step"]), trace.get("kind")
         if kind != "automation":
             with told("ssm ListCommands"):
-                for page in self._ssm.get_paginator("list_commands").paginate():
+                for page in ssm.get_paginator("list_commands").paginate():
                     yield from (("command", c["CommandId"]) for c in page["Commands"] if c.get("Comment") == sign)
         if kind != "command":
             wanted = [{"Key": "TagKey", "Values": [sign]}]
             with told("ssm DescribeAutomationExecutions"):
-                for page in self._ssm.get_paginator("describe_automation_executions").paginate(Filters=wanted):
+                for page in ssm.get_paginator("describe_automation_executions").paginate(Filters=wanted):
                     held = page["AutomationExecutionMetadataList"]
                     yield from (("automation", one["AutomationExecutionId"]) for one in held)
 
 
-def _witness(step: str, settings: SsmSettings, arns: Sequence[str], environment: Environment) -> Witness:
+def _witness(step: str, settings: SsmSettings, arns: Sequence[str], environment: Environment, home: Home) -> Witness:
     """The state of instances that an automation stops; none for what does not show there."""
     comes_back = {"AWS-StopEC2Instance": True, "AWS-TerminateEC2Instance": False}.get(settings.name)
     if comes_back is None or settings.kind != "automation" or not arns:
         return Witness()
-    return instance_state(step, arns, environment, gone=comes_back)
+    return instance_state(step, arns, environment, home, gone=comes_back)
 
 
 def _calls(step: str, settings: SsmSettings, targets: Sequence[Technology]) -> Iterator[Call]:

@@ -12,6 +12,7 @@ from typing import Any
 from gameday.aws import Aws, told
 from gameday.errors import CouldNotStart, Problem
 from gameday.faults.catalogue import Action
+from gameday.faults.homes import home_of
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
 
@@ -125,7 +126,10 @@ def _odd(
 
 
 def arns_of(aws: Aws, technology: Technology, environment: Environment) -> list[str]:
-    """The ARNs of one resource. CouldNotStart when there is none to be had; CallFailed when AWS cannot be read."""
+    """The ARNs of one resource, read in its own account and Region. CouldNotStart when there is none to be had, or
+    these are not the environment's; CallFailed when AWS cannot be read."""
+    home = home_of(technology, environment)
+    aws, environment = aws.at(*home), environment.at(*home)
     if technology.arn:
         return [_filled(technology, technology.arn, environment)]
     if technology.name:

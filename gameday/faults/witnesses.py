@@ -17,8 +17,8 @@ from gameday.faults.catalogue import actions
 from gameday.faults.fis_settings import FisAction, FisSettings
 from gameday.faults.targets import id_of
 from gameday.model.scenario import Condition
-from gameday.model.workspace import REHEARSAL_ENVIRONMENT, Environment
-from gameday.plan import Signal
+from gameday.model.workspace import Environment, is_rehearsal
+from gameday.plan import Home, Signal
 
 WITHIN = "2m"
 PERIOD_MS, REHEARSAL_PERIOD_MS = 60_000, 20_000
@@ -55,11 +55,18 @@ def default_gone(effective: Condition) -> Condition:
     return effective.negated().model_copy(update={"within": 120_000})
 
 
-def witness(step: str, settings: FisSettings, targets: Mapping[str, Arns], environment: Environment) -> Witness:
+def witness(
+    step: str,
+    settings: FisSettings,
+    targets: Mapping[str, Arns],
+    environment: Environment,
+    home: Home | None = (None, None),
+) -> Witness:
     """The default witness of a fault on these targets; an empty one when there is none. Of several actions only one
-    that alone breaks something has one: what shows the first would say nothing of the others."""
+    that alone breaks something has one: what shows the first would say nothing of the others. ``home`` is the one
+    account and Region of all targets; those in several (None) have no one signal."""
     breaking = [part for part in settings.each if part.action not in HARMLESS]
-    if len(breaking) != 1:
+    if len(breaking) != 1 or home is None:
         return Witness()
     (part,) = breaking
     held = {key.removeprefix(f"{part.id}-"): arns for key, arns in targets.items()}
@@ -68,22 +75,22 @@ def witness(step: str, settings: FisSettings, targets: Mapping[str, Arns], envir
     if look is None and part.action not in actions():
         look = next((_BY_TYPE[kind] for kind in held if kind in _BY_TYPE), None)
     seen = look(part, arns) if look and arns else None
-    return _as_witness(step, seen, environment) if seen else Witness()
+    return _as_witness(step, seen, environment, home) if seen else Witness()
 
 
-def instance_state(step: str, arns: Arns, environment: Environment, *, gone: bool) -> Witness:
+def instance_state(step: str, arns: Arns, environment: Environment, home: Home, *, gone: bool) -> Witness:
     """The state of these instances as a witness of something that stops them."""
     part = FisAction(id="fault", action="aws:ec2:stop-instances")
     seen = _state("aws:ec2:instance", gone)(part, arns)
-    return _as_witness(step, seen, environment) if seen else Witness()
+    return _as_witness(step, seen, environment, home) if seen else Witness()
 
 
-def _as_witness(step: str, seen: Seen, environment: Environment) -> Witness:
-    period = REHEARSAL_PERIOD_MS if environment == REHEARSAL_ENVIRONMENT else PERIOD_MS
+def _as_witness(step: str, seen: Seen, environment: Environment, home: Home) -> Witness:
+    period = REHEARSAL_PERIOD_MS if is_rehearsal(environment) else PERIOD_MS
     state = seen.source == "aws.state"
     signal = Signal(
         id=signal_id(step), source=seen.source, means=seen.means, unit=seen.unit, query=seen.query, period_ms=period,
-        settles_ms=0 if state else period, implicit=True,
+        settles_ms=0 if state else period, implicit=True, account=home[0], region=home[1],
     )  # fmt: skip
     effective = Condition.model_validate({"signal": signal.id, "within": seen.within, **seen.effective})
     gone = Condition.model_validate({"signal": signal.id, "within": WITHIN, **seen.gone}) if seen.gone else None

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from gameday.errors import Place
 from gameday.model.observer import Observer
@@ -14,7 +14,7 @@ from gameday.model.runbook import Runbook
 from gameday.model.scenario import Scenario
 from gameday.model.service import Service
 from gameday.model.workload import Workload
-from gameday.model.workspace import REHEARSAL, REHEARSAL_ENVIRONMENT, Environment, Workspace
+from gameday.model.workspace import REHEARSAL, Environment, Workspace, rehearsal_environment
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class Content:
 
     def environment(self, name: str) -> Environment | None:
         """The environment of this name; ``rehearsal`` is always there."""
+        environments: Mapping[str, Environment] = self.workspace.model.environments if self.workspace else {}
         if name == REHEARSAL:
-            return REHEARSAL_ENVIRONMENT
-        environments: Mapping[str, Any] = self.workspace.model.environments if self.workspace else {}
+            return rehearsal_environment(environments.values())
         return environments.get(name)

@@ -8,6 +8,7 @@ from typing import Any
 
 from gameday.errors import Place, Problem
 from gameday.model.content import Content, Loaded, SourceFile
+from gameday.model.lint_homes import review_homes
 from gameday.model.lint_scenario import CheckFault, review_scenario
 from gameday.model.measure import LEDGER_METRICS, Measure, pair
 from gameday.model.observer import Observer
@@ -52,6 +53,7 @@ def lint(content: Content, check_fault: CheckFault) -> list[Problem]:
         _workload(review, workload)
     for observer in content.observers.values():
         _observer(review, observer)
+    review_homes(review)
     _unused(review)
     _file_names(review)
     return sorted(review.problems.found, key=lambda p: p.place or Place(""))

@@ -9,10 +9,13 @@ from pydantic import ValidationError, model_validator
 from gameday.model.queries import QUERIES, AnySource
 from gameday.model.types import Duration, Id, Strict, Text
 
+NOT_IN_AWS = frozenset({"prometheus", "http.probe", "chaostoolkit.probe"})
+
 
 class Observer(Strict):
     """An observer file. ``period`` and ``settles`` are milliseconds; younger datapoints may still change. The query of
-    a plug-in's source is checked in lint, by the plug-in's own model."""
+    a plug-in's source is checked in lint, by the plug-in's own model. ``account`` is the name of one of the
+    environment's accounts and ``region`` one of its Regions, as for a technology resource."""
 
     kind: Literal["observer"]
     id: Id
@@ -21,8 +24,16 @@ class Observer(Strict):
     unit: Text = "count"
     better: Literal["lower", "higher", "neither"] = "neither"
     query: dict[str, Any]
+    account: Id | None = None
+    region: Text | None = None
     period: Duration = 60_000
     settles: Duration = 60_000
+
+    @model_validator(mode="after")
+    def _somewhere_in_aws(self) -> Observer:
+        if self.source in NOT_IN_AWS and (self.account or self.region):
+            raise ValueError(f"{self.source} is read in no account of AWS; remove account and region")
+        return self
 
     @model_validator(mode="after")
     def _query_fits_source(self) -> Observer:

@@ -35,7 +35,9 @@ class Process(Strict):
 
 class Technology(Strict):
     """A technology resource, named by ARN, by name or by tags. ``type`` is the AWS target type. ``rto`` and ``rpo`` are
-    its recovery objectives; ``measure`` names the signals that an rto is measured by."""
+    its recovery objectives; ``measure`` names the signals that an rto is measured by. ``account`` is the name of one of
+    the environment's accounts and ``region`` one of its Regions, where it is not the environment's own account and the
+    account's first Region."""
 
     id: Id
     type: Annotated[str, Field(pattern=r"^[a-z0-9-]+(:[a-z0-9-]+){1,2}$")]
@@ -43,6 +45,8 @@ class Technology(Strict):
     arn: Text | None = None
     name: Text | None = None
     tags: dict[str, str] = {}
+    account: Id | None = None
+    region: Text | None = None
     needs: tuple[Id, ...] = ()
     rto: Duration | None = None
     rpo: Duration | None = None
@@ -53,6 +57,15 @@ class Technology(Strict):
         if misfits := self.measure.misfits("duration"):
             raise ValueError(f"measure.{misfits[0]} says nothing of an rto; remove it")
         return self
+
+    @property
+    def in_arn(self) -> tuple[str | None, str | None]:
+        """The account's id and the Region that its ARN itself says; None for each that it leaves open."""
+        parts = (self.arn or "").split(":", 5)
+        if len(parts) < 6:
+            return None, None
+        region, account = parts[3], parts[4]
+        return account if account.isdigit() else None, region if region and "$" not in region else None
 
     def objectives(self) -> Iterator[Tolerance]:
         """Its recovery objectives as tolerances, so that they are measured alike: rto by its own signals, rpo by its

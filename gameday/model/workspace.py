@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from gameday.errors import CouldNotStart, could_not_start
 from gameday.model.types import Duration, Id, Strict, Text
 
 REHEARSAL = "rehearsal"
 REHEARSAL_ACCOUNT = "123456789012"
 REHEARSAL_REGION = "eu-west-2"
+SECOND_REGION = "eu-west-1"
 
 
 class Envelope(Strict):
@@ -24,13 +27,32 @@ class Envelope(Strict):
     dead_man: Duration = 90_000
 
 
-class Environment(Strict):
-    """Where a run happens. Credentials never choose it; ``--environment NAME`` does."""
+AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
 
-    account: Annotated[str, Field(pattern=r"^\d{12}$")]
+
+class Account(Strict):
+    """Another account of an environment. ``role`` is assumed to read there, ``fis_role`` is the one that AWS FIS takes
+    there, ``external_id`` goes with every AssumeRole."""
+
+    account: AccountId
+    regions: Annotated[tuple[Text, ...], Field(min_length=1)]
+    role: Text
+    fis_role: Text | None = None
+    external_id: Text | None = None
+
+
+class Environment(Strict):
+    """Where a run happens. Credentials never choose it; ``--environment NAME`` does.
+
+    Experiments are started in ``account``; ``accounts`` are the others in which its targets and signals are, by name.
+    """
+
+    account: AccountId
     regions: Annotated[tuple[Text, ...], Field(min_length=1)]
     role: Text | None = None
     fis_role: Text | None = None
+    external_id: Text | None = None
+    accounts: dict[Id, Account] = {}
     production: bool = False
     representative: Text | None = None
     envelope: Envelope = Envelope()
@@ -40,6 +62,34 @@ class Environment(Strict):
     def region(self) -> str:
         """The first Region."""
         return self.regions[0]
+
+    def at(self, account: str | None = None, region: str | None = None) -> Environment:
+        """This environment as one account (by name, None its own) and one Region (None the account's first) see it.
+        CouldNotStart UNKNOWN_ACCOUNT, UNKNOWN_REGION for what it does not have."""
+        if account is None and region in (None, self.region):
+            return self
+        held = self if account is None else self.accounts.get(account)
+        if held is None:
+            raise _unknown("account", account or "", self.accounts)
+        if region is not None and region not in held.regions:
+            raise _unknown("region", region, held.regions)
+        only = {"regions": (region or held.regions[0],), "accounts": {}, "account": held.account}
+        roles = {"role": held.role, "fis_role": held.fis_role, "external_id": held.external_id}
+        return self.model_copy(update={**only, **roles})
+
+    def name_of(self, account: str) -> str | None:
+        """The name of the account with this id; None for its own. CouldNotStart UNKNOWN_ACCOUNT."""
+        if account == self.account:
+            return None
+        for name, held in self.accounts.items():
+            if held.account == account:
+                return name
+        raise _unknown("account", account, self.accounts)
+
+
+def _unknown(what: str, name: str, names: Iterable[str]) -> CouldNotStart:
+    given = " | ".join(sorted(names)) or f"{what}s: {{...}} of the environment in gameday.yaml"
+    return could_not_start(f"UNKNOWN_{what.upper()}", f"the environment has no {what} {name!r}", given)
 
 
 class Workspace(Strict):
@@ -53,7 +103,25 @@ class Workspace(Strict):
 
 REHEARSAL_ENVIRONMENT = Environment(
     account=REHEARSAL_ACCOUNT,
-    regions=(REHEARSAL_REGION,),
+    regions=(REHEARSAL_REGION, SECOND_REGION),
     fis_role=f"arn:aws:iam::{REHEARSAL_ACCOUNT}:role/gameday-fis",
     representative="An embedded stand-in for AWS on loopback; see docs/fidelity.md.",
 )
+
+
+def rehearsal_environment(environments: Iterable[Environment] = ()) -> Environment:
+    """The rehearsal of a workspace: every account that its environments name is there too, and so is every Region.
+    Of two accounts of one name the first is."""
+    accounts: dict[str, Account] = {}
+    regions = list(REHEARSAL_ENVIRONMENT.regions)
+    for environment in environments:
+        regions += environment.regions
+        accounts = {**environment.accounts, **accounts}
+    found = {"accounts": accounts, "regions": tuple(dict.fromkeys(regions))}
+    return REHEARSAL_ENVIRONMENT.model_copy(update=found)
+
+
+def is_rehearsal(environment: Environment) -> bool:
+    """Whether this is the environment of a rehearsal, whatever accounts and Regions its workspace adds."""
+    same = {"accounts": {}, "regions": REHEARSAL_ENVIRONMENT.regions}
+    return environment.model_copy(update=same) == REHEARSAL_ENVIRONMENT

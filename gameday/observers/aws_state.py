@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gameday.aws import Aws, CallFailed, told
 from gameday.model.queries import StateQuery
-from gameday.plan import Signal
+from gameday.plan import Home, Signal, by_home
 from gameday.protocols import Sample, Window
 
 States = dict[str, float | None]
@@ -48,12 +48,18 @@ class AwsStateObserver:
     def sample(self, signals: Sequence[Signal], window: Window) -> Mapping[str, Sequence[Sample]]:
         """One sample for each signal. Raises CallFailed when a state cannot be read, UnknownType for a type that is
         not in ``READERS``."""
+        return {ident: [one] for home, there in by_home(signals) for ident, one in self._at(home, there, window)}
+
+    def _at(self, home: Home, signals: Sequence[Signal], window: Window) -> Iterator[tuple[str, Sample]]:
+        """Those of one account and Region."""
+        aws = self._aws.at(*home)
         queries = {signal.id: StateQuery.model_validate(signal.query) for signal in signals}
         wanted: dict[str, set[str]] = {}
         for query in queries.values():
             wanted.setdefault(query.type, set()).update(ids(query))
-        states = {kind: _read(self._aws, kind, sorted(found)) for kind, found in wanted.items()}
-        return {signal.id: [_sample(signal, queries[signal.id], states, window)] for signal in signals}
+        states = {kind: _read(aws, kind, sorted(found)) for kind, found in wanted.items()}
+        for signal in signals:
+            yield signal.id, _sample(signal, queries[signal.id], states, window)
 
 
 def ids(query: StateQuery) -> list[str]:

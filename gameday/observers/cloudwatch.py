@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from gameday.aws import Aws
 from gameday.clock import to_datetime
 from gameday.model.queries import ExpressionQuery, MetricQuery
-from gameday.plan import Signal
+from gameday.plan import Signal, by_home
 from gameday.protocols import Sample, Window
 
 QUERIES_A_CALL = 500
@@ -80,24 +80,26 @@ class CloudWatchObserver:
     def sample(self, signals: Sequence[Signal], window: Window) -> Mapping[str, Sequence[Sample]]:
         """All datapoints in the window. Raises botocore's errors, and Unreadable for a partial answer."""
         found: dict[str, Sequence[Sample]] = {}
-        metrics = [s for s in signals if s.source != ALARM]
-        if metrics:
-            found |= self._metrics(metrics, window)
-        alarms = [s for s in signals if s.source == ALARM]
-        if alarms:
-            found |= self._alarms(alarms)
+        for home, there in by_home(signals):
+            aws = self._aws.at(*home)
+            metrics = [s for s in there if s.source != ALARM]
+            if metrics:
+                found |= self._metrics(aws, metrics, window)
+            alarms = [s for s in there if s.source == ALARM]
+            if alarms:
+                found |= self._alarms(aws, alarms)
         return found
 
-    def _metrics(self, signals: Sequence[Signal], window: Window) -> dict[str, list[Sample]]:
+    def _metrics(self, aws: Aws, signals: Sequence[Signal], window: Window) -> dict[str, list[Sample]]:
         found: dict[str, list[Sample]] = {signal.id: [] for signal in signals}
         groups = [queries(index, signal) for index, signal in enumerate(signals)]
         for batch in batches(groups, QUERIES_A_CALL):
-            for index, samples in self._read(batch, window).items():
+            for index, samples in self._read(aws, batch, window).items():
                 signal = signals[index]
                 found[signal.id] += [s for s in samples if window.start_ms <= s.start_ms < window.end_ms]
         return found
 
-    def _read(self, batch: list[dict[str, Any]], window: Window) -> dict[int, list[Sample]]:
+    def _read(self, aws: Aws, batch: list[dict[str, Any]], window: Window) -> dict[int, list[Sample]]:
         request = {
             "MetricDataQueries": batch,
             "StartTime": to_datetime(window.start_ms),
@@ -106,7 +108,7 @@ class CloudWatchObserver:
         }
         found: dict[int, list[Sample]] = defaultdict(list)
         for _ in range(LARGEST_PAGES):
-            page = self._aws.client("cloudwatch").get_metric_data(**request)
+            page = aws.client("cloudwatch").get_metric_data(**request)
             for result in page["MetricDataResults"]:
                 found[int(result["Id"][1:])] += _samples(result, bool(page.get("NextToken")))
             if not page.get("NextToken"):
@@ -114,11 +116,11 @@ class CloudWatchObserver:
             request["NextToken"] = page["NextToken"]
         raise Unreadable(f"GetMetricData did not end after {LARGEST_PAGES} pages")
 
-    def _alarms(self, signals: Sequence[Signal]) -> dict[str, list[Sample]]:
+    def _alarms(self, aws: Aws, signals: Sequence[Signal]) -> dict[str, list[Sample]]:
         names = sorted({str(signal.query["alarm"]) for signal in signals})
         states: dict[str, Sample] = {}
         for start in range(0, len(names), ALARMS_A_CALL):
-            answer = self._aws.client("cloudwatch").describe_alarms(
+            answer = aws.client("cloudwatch").describe_alarms(
                 AlarmNames=names[start : start + ALARMS_A_CALL],
                 AlarmTypes=["MetricAlarm", "CompositeAlarm"],
                 MaxRecords=ALARMS_A_CALL,

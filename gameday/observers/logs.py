@@ -59,9 +59,12 @@ class LogsObserver:
         known = {a.signal.id: self._read.get(a.signal.id, ((), []))[1] for a in asked}
         return {name: [s for s in found if window.start_ms <= s.start_ms] for name, found in known.items()}
 
+    def _logs(self, signal: Signal) -> Any:
+        return self._aws.client("logs", signal.account, signal.region)
+
     def _start(self, asked: _Asked) -> _Asked:
         with told("logs StartQuery"):
-            answer = self._aws.client("logs").start_query(
+            answer = self._logs(asked.signal).start_query(
                 logGroupNames=list(asked.query.groups),
                 startTime=asked.start_ms // 1000,
                 endTime=-(-asked.end_ms // 1000),  # inclusive: what falls into the next bucket is left out below
@@ -75,7 +78,7 @@ class LogsObserver:
         waited = 0
         while waited < LONGEST_WALL_MS:
             with told("logs GetQueryResults"):
-                answer = self._aws.client("logs").get_query_results(queryId=asked.id)
+                answer = self._logs(asked.signal).get_query_results(queryId=asked.id)
             if answer["status"] == "Complete":
                 return answer
             if answer["status"] not in ("Scheduled", "Running"):
@@ -89,7 +92,7 @@ class LogsObserver:
         """So that it does not count among those that run at a time; it ends by itself if this fails."""
         try:
             with told("logs StopQuery"):
-                self._aws.client("logs").stop_query(queryId=asked.id)
+                self._logs(asked.signal).stop_query(queryId=asked.id)
         except CallFailed:
             return
 

@@ -15,7 +15,7 @@ from gameday.aws import Aws, told
 from gameday.clock import Ms, to_datetime
 from gameday.errors import Problem, Refused
 from gameday.model.queries import SloQuery
-from gameday.plan import Signal
+from gameday.plan import Home, Signal
 from gameday.protocols import Sample, Window
 
 SLOS_A_CALL = 50  # Application Signals API reference, BatchGetServiceLevelObjectiveBudgetReport
@@ -47,21 +47,22 @@ class SloObserver:
         AWS has no report of."""
         for problem in (p for signal in signals for p in self.check(signal)):
             raise Refused(problem)
-        by_end: dict[Ms, list[Signal]] = {}
+        groups: dict[tuple[Home, Ms], list[Signal]] = {}
         for signal in signals:
-            by_end.setdefault(window.end_ms // signal.period_ms * signal.period_ms, []).append(signal)
+            key = (signal.account, signal.region), window.end_ms // signal.period_ms * signal.period_ms
+            groups.setdefault(key, []).append(signal)
         found: dict[str, Sequence[Sample]] = {}
-        for end, group in by_end.items():
-            reports = self._reports(sorted({str(s.query["slo"]) for s in group}), end)
+        for (home, end), group in groups.items():
+            reports = self._reports(self._aws.at(*home), sorted({str(s.query["slo"]) for s in group}), end)
             found |= {s.id: [Sample(end - s.period_ms, _value(s, reports))] for s in group}
         return found
 
-    def _reports(self, slos: Sequence[str], at: Ms) -> dict[str, Any]:
+    def _reports(self, aws: Aws, slos: Sequence[str], at: Ms) -> dict[str, Any]:
         """Reports by name and by ARN."""
         found: dict[str, Any] = {}
         for start in range(0, len(slos), SLOS_A_CALL):
             with told(CALL):
-                answer = self._aws.client("application-signals").batch_get_service_level_objective_budget_report(
+                answer = aws.client("application-signals").batch_get_service_level_objective_budget_report(
                     Timestamp=to_datetime(at), SloIds=list(slos[start : start + SLOS_A_CALL])
                 )
             for error in answer.get("Errors", ()):

@@ -19,7 +19,7 @@ from gameday.aws import Aws, told
 from gameday.clock import Ms, to_datetime
 from gameday.model.queries import EdgeQuery, ServiceQuery, TracesQuery
 from gameday.observers.xray_graph import Figures, Seen, figure, merged, service_graph
-from gameday.plan import Signal
+from gameday.plan import Home, Signal, by_home
 from gameday.protocols import Sample, ServiceGraph, Window
 
 LONGEST_MS = 6 * 3_600_000  # one GetServiceGraph: "Time range cannot be longer than 6 hours"
@@ -43,39 +43,48 @@ class XRayObserver:
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
-        self._kept: dict[Key, Any] = {}
+        self._kept: dict[Home, dict[Key, Any]] = {}
 
     def sample(self, signals: Sequence[Signal], window: Window) -> Mapping[str, Sequence[Sample]]:
         """All settled buckets of the window. Raises CallFailed, and Unreadable for an answer that is not whole."""
-        look = _Look(self._aws, self._kept, window)
-        found: dict[str, list[Sample]] = {signal.id: [] for signal in signals}
-        graphs = [s for s in signals if s.source != TRACES]
-        for period in sorted({s.period_ms for s in graphs}):
-            asked = [s for s in graphs if s.period_ms == period]
-            settles = max(s.settles_ms for s in asked)
-            for start, end in buckets(window, period, settles):
-                seen = look.once(("", start, end), settles, lambda a=start, b=end: look.graph(a, b))  # type: ignore[misc]  # mypy infers no lambda with defaults
-                for signal in asked:
-                    _keep(found[signal.id], start, value(signal, seen))
-        for signal in (s for s in signals if s.source == TRACES):
-            wanted = TracesQuery.model_validate(signal.query).filter
-            for start, end in buckets(window, signal.period_ms, signal.settles_ms):
-                count = look.once(
-                    (wanted, start, end),
-                    signal.settles_ms,
-                    lambda a=start, b=end, w=wanted: look.traces(w, a, b),  # type: ignore[misc]  # as above
-                )
-                _keep(found[signal.id], start, count)
-        self._forget(window)
+        found: dict[str, list[Sample]] = {}
+        for home, there in by_home(signals):
+            kept = self._kept.setdefault(home, {})
+            found |= _read(_Look(self._aws.at(*home), kept, window), there, window)
+            _forget(kept, window)
         return found
 
     def graph(self, window: Window) -> ServiceGraph:
         """The whole graph of a window, whatever its length; clients are left out."""
         return service_graph(_Look(self._aws, {}, window).graph(window.start_ms, window.end_ms))
 
-    def _forget(self, window: Window) -> None:
-        for key in [key for key in self._kept if key[2] <= window.start_ms]:
-            del self._kept[key]
+
+def _read(look: _Look, signals: Sequence[Signal], window: Window) -> dict[str, list[Sample]]:
+    """The signals of one account and Region."""
+    found: dict[str, list[Sample]] = {signal.id: [] for signal in signals}
+    graphs = [s for s in signals if s.source != TRACES]
+    for period in sorted({s.period_ms for s in graphs}):
+        asked = [s for s in graphs if s.period_ms == period]
+        settles = max(s.settles_ms for s in asked)
+        for start, end in buckets(window, period, settles):
+            seen = look.once(("", start, end), settles, lambda a=start, b=end: look.graph(a, b))  # type: ignore[misc]  # mypy infers no lambda with defaults
+            for signal in asked:
+                _keep(found[signal.id], start, value(signal, seen))
+    for signal in (s for s in signals if s.source == TRACES):
+        wanted = TracesQuery.model_validate(signal.query).filter
+        for start, end in buckets(window, signal.period_ms, signal.settles_ms):
+            count = look.once(
+                (wanted, start, end),
+                signal.settles_ms,
+                lambda a=start, b=end, w=wanted: look.traces(w, a, b),  # type: ignore[misc]  # as above
+            )
+            _keep(found[signal.id], start, count)
+    return found
+
+
+def _forget(kept: dict[Key, Any], window: Window) -> None:
+    for key in [key for key in kept if key[2] <= window.start_ms]:
+        del kept[key]
 
 
 class _Look:

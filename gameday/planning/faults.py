@@ -66,6 +66,8 @@ def _planned(
         actions=tuple(outline.actions) if outline else (),
         exhibits=tuple(outline.exhibits) if outline else (),
         tags={key: dict(tags) for key, tags in outline.tags.items()} if outline else {},
+        region=outline.region if outline else None,
+        accounts=tuple(outline.accounts) if outline else (),
         action=outline.action if outline else str(getattr(settings, "action", step.fault)),
         settings=settings.model_dump(mode="json", by_alias=True),
         targets={key: tuple(arns) for key, arns in outline.targets.items()} if outline else {},

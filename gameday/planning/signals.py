@@ -80,6 +80,8 @@ def _observed(case: Case, loaded: Loaded[Observer]) -> Signal:
         means=observer.means,
         unit=observer.unit,
         query=observer.query,
+        account=observer.account,
+        region=observer.region,
         period_ms=observer.period,
         settles_ms=observer.settles,
     )

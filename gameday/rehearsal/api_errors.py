@@ -9,7 +9,6 @@ from __future__ import annotations
 from random import Random
 from threading import Lock
 
-from gameday.model.workspace import REHEARSAL_ACCOUNT
 from gameday.rehearsal.asking import Asked
 from gameday.rehearsal.metric_store import AwsError
 
@@ -32,8 +31,8 @@ def role_of(access_key: str) -> str | None:
     """The ARN of the role whose session has this key; None when it is none's. moto lives in this process."""
     from moto.sts.models import sts_backends
 
-    found = sts_backends[REHEARSAL_ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key)
-    return None if found is None else str(found.role_arn)
+    held = [backends["aws"].get_assumed_role_from_access_key(access_key) for backends in list(sts_backends.values())]
+    return next((str(role.role_arn) for role in held if role is not None), None)
 
 
 class ApiErrors:

@@ -19,6 +19,7 @@ Reply = tuple[int, list[tuple[str, str]], bytes]
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 MODEL_NAMES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "states": "stepfunctions",
                "elasticloadbalancing": "elbv2"}  # fmt: skip
+ROLE_KEY_LENGTH = 20  # of an access key id that STS gives; the rehearsal's own is shorter
 JSON_TYPE = "application/x-amz-json-1.0"
 
 
@@ -87,6 +88,15 @@ class Asked:
             return str(parse_qs(self.body.decode()).get("Action", ["?"])[0])
         name, self.parameters = route(self.service, self.method, self.path)
         return name
+
+    @property
+    def account(self) -> str:
+        """The account whose credentials it is signed with; "" for those that no role gave. moto lives here."""
+        if len(self.key) != ROLE_KEY_LENGTH:
+            return ""
+        from moto.iam.models import get_account_id_from
+
+        return str(get_account_id_from(self.key))
 
     @property
     def protocol(self) -> str:

@@ -12,14 +12,17 @@ from typing import Any
 from gameday.clock import Clock
 from gameday.rehearsal.asking import JSON_TYPE, Asked, Environ, Reply, Wire, answer, refusal
 from gameday.rehearsal.cloudwatch_api import CloudWatch
+from gameday.rehearsal.everywhere import Everywhere
+from gameday.rehearsal.fis_accounts import TargetAccounts
 from gameday.rehearsal.fis_engine import FisEngine
-from gameday.rehearsal.fis_words import missing, page
+from gameday.rehearsal.fis_words import listed, missing
 from gameday.rehearsal.gate import FaultGate
-from gameday.rehearsal.insights import OPERATIONS, Insights, moto_events
+from gameday.rehearsal.insights import OPERATIONS
 from gameday.rehearsal.metric_store import AwsError
 from gameday.rehearsal.ssm_api import SsmApi
 from gameday.rehearsal.ssm_engine import SsmEngine
-from gameday.rehearsal.xray_api import XRay
+
+OURS = ("monitoring", "fis", "logs", "xray")
 
 
 class AwsApp:
@@ -27,9 +30,9 @@ class AwsApp:
 
     def __init__(self, clock: Clock, engine: FisEngine, cloudwatch: CloudWatch) -> None:
         self.clock, self.engine, self.cloudwatch = clock, engine, cloudwatch
-        self.xray = XRay(clock)
+        self.everywhere = Everywhere(clock, engine, cloudwatch)
+        self.xray, self.insights = self.everywhere.first.xray, self.everywhere.first.insights
         self.gate = FaultGate(cloudwatch)
-        self.insights = Insights(moto_events)
         self.ssm = SsmApi(SsmEngine(clock, lambda tags: []))
         self.control: dict[tuple[str, str], Callable[[Wire], Any]] = {
             ("GET", "counts"): lambda wire: dict(self.gate.counts),
@@ -59,18 +62,25 @@ class AwsApp:
             return refusal(asked, AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500))
 
     def _serve(self, asked: Asked) -> Reply:
+        if asked.service in OURS:
+            return self._ours(asked)
+        if asked.service == "ssm" and asked.operation in self.ssm.operations:
+            return answer(200, self.ssm.call(asked.operation, asked.wire()), "application/x-amz-json-1.1")
+        return self._stock(asked)
+
+    def _ours(self, asked: Asked) -> Reply:
+        """What is kept for each account and Region apart."""
+        here = self.everywhere.of(asked.account, asked.region)
         if asked.service == "monitoring":
             if asked.protocol != "json":
                 raise AwsError("NotImplemented", "The rehearsal CloudWatch speaks awsJson only.", 501)
-            return answer(200, self.cloudwatch.call(asked.operation, asked.wire()), JSON_TYPE)
+            return answer(200, here.cloudwatch.call(asked.operation, asked.wire()), JSON_TYPE)
         if asked.service == "fis":
-            return answer(200, FisApi(self.engine).call(asked.operation, asked.wire()))
+            return answer(200, FisApi(here.engine).call(asked.operation, asked.wire()))
         if asked.service == "logs" and asked.operation in OPERATIONS:
-            return answer(200, self.insights.call(asked.operation, asked.wire(), asked.region), JSON_TYPE)
+            return answer(200, here.insights.call(asked.operation, asked.wire(), asked.region), JSON_TYPE)
         if asked.service == "xray":
-            return answer(200, self.xray.call(asked.operation, asked.wire()))
-        if asked.service == "ssm" and asked.operation in self.ssm.operations:
-            return answer(200, self.ssm.call(asked.operation, asked.wire()), "application/x-amz-json-1.1")
+            return answer(200, here.xray.call(asked.operation, asked.wire()))
         return self._stock(asked)
 
     def _control(self, asked: Asked) -> Reply:
@@ -137,9 +147,9 @@ class FisApi:
             "StopExperiment": lambda w: {"experiment": e.stop_experiment(w["id"])},
             "ListExperiments": self._experiments,
             "ListExperimentResolvedTargets": self._resolved,
-            "ListActions": lambda w: _listed("actions", [_less(e.action(a)) for a in e.offered], w),
+            "ListActions": lambda w: listed("actions", [_less(e.action(a)) for a in e.offered], w),
             "GetAction": lambda w: {"action": e.action(w["id"])},
-            "ListTargetResourceTypes": lambda w: _listed(
+            "ListTargetResourceTypes": lambda w: listed(
                 "targetResourceTypes", [{"resourceType": t, "description": t} for t in e.types], w
             ),
             "GetTargetResourceType": lambda w: {"targetResourceType": e.target_type(w["resourceType"])},
@@ -148,6 +158,7 @@ class FisApi:
             "TagResource": self._tag,
             "UntagResource": self._untag,
             "ListTagsForResource": lambda w: {"tags": dict(e.tags_of(w["resourceArn"]))},
+            **TargetAccounts(e).operations,
         }
 
     def call(self, operation: str, wire: Wire) -> Wire:
@@ -160,16 +171,16 @@ class FisApi:
     def _templates(self, wire: Wire) -> Wire:
         keys = ("id", "arn", "description", "creationTime", "lastUpdateTime", "tags")
         found = [{k: t[k] for k in keys} for t in self.engine.templates.values()]
-        return _listed("experimentTemplates", found, wire)
+        return listed("experimentTemplates", found, wire)
 
     def _experiments(self, wire: Wire) -> Wire:
         wanted = wire.get("experimentTemplateId")
         found = [e.summary() for e in self.engine.experiments.values() if wanted in (None, e.template["id"])]
-        return _listed("experiments", found, wire)
+        return listed("experiments", found, wire)
 
     def _resolved(self, wire: Wire) -> Wire:
         experiment_id = wire.get("experimentId") or wire["id"]
-        return _listed("resolvedTargets", self.engine.resolved_targets(experiment_id, wire.get("targetName")), wire)
+        return listed("resolvedTargets", self.engine.resolved_targets(experiment_id, wire.get("targetName")), wire)
 
     def _lever(self, wire: Wire) -> Wire:
         if wire["id"] != "default":
@@ -193,8 +204,3 @@ class FisApi:
 
 def _less(action: Wire) -> Wire:
     return {k: v for k, v in action.items() if k != "parameters"}
-
-
-def _listed(key: str, items: list[Wire], wire: Wire) -> Wire:
-    shown, token = page(items, wire.get("nextToken"), int(wire.get("maxResults") or 100))
-    return {key: shown} | ({"nextToken": token} if token else {})

@@ -62,9 +62,9 @@ def cut(items: list[Any], given: Wire, size: int, token: str = "NextToken") -> t
 class CloudWatch:
     """Operations by name through :meth:`call`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, account: str = ACCOUNT, region: str = REGION) -> None:
         self.clock, self.store = clock, MetricStore()
-        self.alarms = Alarms(clock, self._alarm_points, f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:")
+        self.alarms = Alarms(clock, self._alarm_points, f"arn:aws:cloudwatch:{region}:{account}:alarm:")
         self.delivery = Delivery(clock, self.store)
         self._operations: dict[str, Callable[[Wire], Wire]] = {
             "PutMetricData": self.put_metric_data,

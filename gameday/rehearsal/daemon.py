@@ -58,6 +58,7 @@ class Daemon:
         self.server.daemon_threads = True  # type: ignore[attr-defined]  # typed as BaseServer; it is a threaded one
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.engine.find = finder(self.endpoint)
+        self.app.everywhere.finder = lambda account, region: finder(self.endpoint, account, region)
         find = self.engine.find
         running = {"resourceType": "aws:ec2:instance", "filters": [{"path": "State.Name", "values": ["running"]}]}
         self.app.ssm.engine.find = lambda tags: [a.rpartition("/")[2] for a in find(running | {"resourceTags": tags})]
@@ -166,15 +167,15 @@ class Daemon:
         pause = max(0.01, min(0.1, 0.5 / self.anchor.speed))
         while not self.ended.wait(pause):
             try:
-                self.cloudwatch.alarms.evaluate()
                 self.app.ssm.engine.tick()
-                self.engine.tick()
+                self.app.everywhere.tick()
                 self.ticks += 1
             except Exception as error:  # one bad alarm must not stop time for the experiments
                 self.trouble = f"{type(error).__name__}: {error}"
                 LOG.exception("tick")
-                with suppress(Exception):
-                    self.engine.tick()
+                for here in self.app.everywhere.all():
+                    with suppress(Exception):
+                        here.engine.tick()
 
     def _write(self) -> None:
         target = Path(self.options.state)
@@ -196,12 +197,13 @@ class Daemon:
         with suppress(OSError, ValueError):
             if json.loads(target.read_text("utf-8")).get("pid") == os.getpid():
                 target.unlink()  # first, so that nobody attaches to what ends
-        for experiment in list(self.engine.experiments.values()):
-            with suppress(AwsError):  # it has already ended
-                self.engine.stop_experiment(experiment.id, "The rehearsal ends.")
-                LOG.warning("the rehearsal ends: %s is stopped", experiment.id)
-        with suppress(Exception):
-            self.engine.tick()
+        for engine in (here.engine for here in self.app.everywhere.all()):
+            for experiment in list(engine.experiments.values()):
+                with suppress(AwsError):  # it has already ended
+                    engine.stop_experiment(experiment.id, "The rehearsal ends.")
+                    LOG.warning("the rehearsal ends: %s is stopped", experiment.id)
+            with suppress(Exception):
+                engine.tick()
         if self.runner:
             with suppress(Exception):
                 self.runner.stop()

@@ -5,7 +5,7 @@ Follows the AWS FIS user guide (docs/fidelity.md). What has no actuator is refus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 
 from gameday.clock import Clock
@@ -26,9 +26,12 @@ class FisEngine(Templates):
         alarm_state: Callable[[str], str | None] = lambda arn: None,
         find: Callable[[Wire], list[str]] = lambda target: [],
         seed: int = 1,
+        account: str = ACCOUNT,
+        region: str = REGION,
     ) -> None:
-        super().__init__(clock, actuators or {}, alarm_state, seed)
+        super().__init__(clock, actuators or {}, alarm_state, seed, account, region)
         self.find = find
+        self.find_in: Callable[[str, Wire], list[str]] = lambda account, target: []  # the same in another account
         self.ended: Callable[[Experiment], None] = lambda experiment: None  # told of each experiment that has ended
         self.experiments: dict[str, Experiment] = {}
         self.lever = {"status": "disengaged", "reason": "Initial state"}
@@ -37,7 +40,7 @@ class FisEngine(Templates):
     def start_experiment(self, wire: Wire) -> Wire:
         """StartExperiment."""
         with self.lock:
-            again = self._repeated("experiment", wire)
+            again = self.repeated("experiment", wire)
             if again:
                 return self.experiment(again).view()
             template = self.template(wire.get("experimentTemplateId", ""))
@@ -45,9 +48,15 @@ class FisEngine(Templates):
                 raise AwsError("ServiceQuotaExceededException", "At most 5 active experiments.", 402)
             actions = {n: Action(deepcopy(a)) for n, a in template["actions"].items()}
             options = template["experimentOptions"] | {"actionsMode": "run-all"} | wire.get("experimentOptions", {})
-            made = Experiment(self._id("EXP"), template, actions, options, dict(wire.get("tags", {})), self.clock.now())
+            reach = deepcopy(self.reach.get(template["id"], {}))
+            if options["accountTargeting"] == "multi-account" and not reach:
+                raise invalid("A multi-account experiment needs a target account configuration.")
+            made = Experiment(
+                self._id("EXP"), template, actions, options, dict(wire.get("tags", {})), self.clock.now(),
+                account=self.account, region=self.region, reach=reach,
+            )  # fmt: skip
             self.experiments[made.id] = made
-            self._remember("experiment", wire, made.id)
+            self.remember("experiment", wire, made.id)
             return made.view()
 
     def experiment(self, experiment_id: str) -> Experiment:
@@ -95,7 +104,7 @@ class FisEngine(Templates):
 
     def safety_lever(self) -> Wire:
         """GetSafetyLever."""
-        return {"id": "default", "arn": f"arn:aws:fis:{REGION}:{ACCOUNT}:safety-lever/default",
+        return {"id": "default", "arn": f"arn:aws:fis:{self.region}:{self.account}:safety-lever/default",
                 "state": dict(self.lever)}  # fmt: skip
 
     def tags_of(self, arn: str) -> dict[str, str]:
@@ -136,7 +145,7 @@ class FisEngine(Templates):
     def _begin(self, experiment: Experiment) -> None:
         try:
             for name, target in experiment.template.get("targets", {}).items():
-                experiment.resolved[name] = self._select(target)
+                experiment.resolved[name] = self._select(target, experiment.reach)
         except Exception as error:  # a resolver is outside code: its failure is the experiment's
             self._fail(experiment, "TargetResolutionFailure", str(error))
             return
@@ -153,8 +162,16 @@ class FisEngine(Templates):
                 action.status, action.reason = "skipped", "Skipped: the target resolved to no resources."
         self._run(experiment)
 
-    def _select(self, target: Wire) -> list[str]:
-        found = sorted(target.get("resourceArns") or self.find(target))
+    def _candidates(self, target: Wire, accounts: Collection[str]) -> list[str]:
+        """Of the accounts in which the experiment acts, and of its Region: nothing else is in its reach."""
+        if target.get("resourceArns"):
+            return [arn for arn in target["resourceArns"] if _within(arn, accounts, self.region)]
+        found = self.find(target) if self.account in accounts else []
+        others = sorted(set(accounts) - {self.account})
+        return [*found, *(arn for account in others for arn in self.find_in(account, target))]
+
+    def _select(self, target: Wire, reach: Collection[str] = ()) -> list[str]:
+        found = sorted(self._candidates(target, reach or (self.account,)))
         match = SELECTION.match(target["selectionMode"])
         assert match
         if match[1]:
@@ -222,7 +239,7 @@ class FisEngine(Templates):
 
     def _finish_failed(self, experiment: Experiment, action: Action, why: str) -> None:
         action.status, action.reason, action.end_ms = "failed", why, self.clock.now()
-        experiment.error = {"accountId": ACCOUNT, "code": "ActionFailed", "location": action.wire["actionId"]}
+        experiment.error = {"accountId": self.account, "code": "ActionFailed", "location": action.wire["actionId"]}
         experiment.status, experiment.reason, experiment.ending = "stopping", f"Action failed: {why}", "failed"
 
     def _halt(self, experiment: Experiment) -> None:
@@ -234,7 +251,7 @@ class FisEngine(Templates):
         self._end(experiment, experiment.ending or "stopped", experiment.reason)
 
     def _fail(self, experiment: Experiment, code: str, why: str) -> None:
-        experiment.error = {"accountId": ACCOUNT, "code": code, "location": "targets"}
+        experiment.error = {"accountId": self.account, "code": code, "location": "targets"}
         for action in experiment.actions.values():
             action.status, action.reason = "cancelled", "Action was cancelled."
         self._end(experiment, "failed", why)
@@ -245,3 +262,9 @@ class FisEngine(Templates):
             if action.status == "pending":
                 action.status, action.reason = "cancelled", "Action was cancelled."
         self.ended(experiment)
+
+
+def _within(arn: str, accounts: Collection[str], region: str) -> bool:
+    """Whether an ARN may be of these accounts and this Region; some name neither (S3), or no Region (IAM)."""
+    parts = arn.split(":", 5)
+    return len(parts) < 6 or (parts[4] in ("", *accounts) and parts[3] in ("", region))

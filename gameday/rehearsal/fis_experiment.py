@@ -55,10 +55,13 @@ class Experiment:
     end_ms: Ms | None = None
     resolved: dict[str, list[str]] = field(default_factory=dict)
     ending: str = ""  # what `stopping` becomes
+    account: str = ACCOUNT
+    region: str = REGION
+    reach: dict[str, Wire] = field(default_factory=dict)  # target account configurations, by account
 
     @property
     def arn(self) -> str:
-        return f"arn:aws:fis:{REGION}:{ACCOUNT}:experiment/{self.id}"
+        return f"arn:aws:fis:{self.region}:{self.account}:experiment/{self.id}"
 
     def state(self) -> Wire:
         """As the API shows it."""
@@ -80,7 +83,7 @@ class Experiment:
             if name in self.resolved:
                 target["resourceArns"] = list(self.resolved[name])
         shown["actions"] = {name: action.view() for name, action in self.actions.items()}
-        shown["targetAccountConfigurationsCount"] = 0
+        shown["targetAccountConfigurationsCount"] = len(self.reach)
         if "experimentReportConfiguration" in shown:
             shown["experimentReport"] = {"state": {"status": "failed", "reason": "A rehearsal makes no PDF."}}
         for key, at in (("startTime", self.start_ms), ("endTime", self.end_ms)):

@@ -11,7 +11,7 @@ from typing import Any
 
 from gameday.clock import Ms, iso
 from gameday.rehearsal.fis_experiment import Action, Experiment
-from gameday.rehearsal.fis_words import ACCOUNT, REGION, Wire
+from gameday.rehearsal.fis_words import Wire
 from gameday.rehearsal.lookup import local_client
 
 LOG = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def _action(experiment: Experiment, name: str, action: Action) -> Iterator[tuple
 
 def _record(experiment: Experiment, kind: str, at: Ms, details: Wire) -> Wire:
     return {"id": experiment.id, "log_type": kind, "event_timestamp": iso(at), "version": "2",
-            "details": {"account_id": ACCOUNT} | details}  # fmt: skip
+            "details": {"account_id": experiment.account} | details}  # fmt: skip
 
 
 def _less(state: Wire) -> Wire:
@@ -81,29 +81,31 @@ class Scribe:
         if wanted:
             lines = [json.dumps(record) for record in records(experiment)]
             at = experiment.end_ms or experiment.created_ms
-            Thread(target=self._deliver, args=(wanted, experiment.id, lines, at), daemon=True).start()
+            Thread(target=self._deliver, args=(wanted, experiment, lines, at), daemon=True).start()
 
-    def _deliver(self, wanted: Wire, ident: str, lines: list[str], at: Ms) -> None:
+    def _deliver(self, wanted: Wire, experiment: Experiment, lines: list[str], at: Ms) -> None:
         for key, deliver in (("s3Configuration", self._to_bucket), ("cloudWatchLogsConfiguration", self._to_group)):
             try:
                 if key in wanted:
-                    deliver(wanted[key], ident, lines, at)
+                    deliver(wanted[key], experiment, lines, at)
             except Exception:  # a bucket or a group that is not there: the log is lost, as it is on AWS
-                LOG.exception("the log of %s was not delivered", ident)
+                LOG.exception("the log of %s was not delivered", experiment.id)
 
-    def _to_bucket(self, place: Wire, ident: str, lines: list[str], at: Ms) -> None:
+    def _to_bucket(self, place: Wire, experiment: Experiment, lines: list[str], at: Ms) -> None:
         day = iso(at)[:10].replace("-", "/")
         head = f"{place['prefix'].rstrip('/')}/" if place.get("prefix") else ""
-        key = f"{head}AWSLogs/{ACCOUNT}/fis/{REGION}/{day}/{ACCOUNT}_awsfis_{REGION}_{ident}.log"
+        account, region = experiment.account, experiment.region
+        key = f"{head}AWSLogs/{account}/fis/{region}/{day}/{account}_awsfis_{region}_{experiment.id}.log"
         body = "".join(f"{line}\n" for line in lines).encode()
-        self._client("s3").put_object(Bucket=place["bucketName"], Key=key, Body=body)
+        self._client("s3", experiment).put_object(Bucket=place["bucketName"], Key=key, Body=body)
 
-    def _to_group(self, place: Wire, ident: str, lines: list[str], at: Ms) -> None:
+    def _to_group(self, place: Wire, experiment: Experiment, lines: list[str], at: Ms) -> None:
         group = place["logGroupArn"].removesuffix(":*").rpartition(":log-group:")[2]
-        logs = self._client("logs")
+        logs, ident = self._client("logs", experiment), experiment.id
         logs.create_log_stream(logGroupName=group, logStreamName=f"/aws/fis/{ident}")
         events = [{"timestamp": at, "message": line} for line in lines]
         logs.put_log_events(logGroupName=group, logStreamName=f"/aws/fis/{ident}", logEvents=events)
 
-    def _client(self, service: str) -> Any:
-        return local_client(service, self.endpoint, inside=True)
+    def _client(self, service: str, experiment: Experiment) -> Any:
+        home = (experiment.account, experiment.region)
+        return local_client(service, self.endpoint, True, *home)

@@ -37,7 +37,9 @@ class Templates:
     """Templates of one account and Region; thread-safe."""
 
     def __init__(self, clock: Clock, actuators: Mapping[str, Actuator], alarm_state: Callable[[str], str | None],
-                 seed: int) -> None:  # fmt: skip
+                 seed: int, account: str = ACCOUNT, region: str = REGION) -> None:  # fmt: skip
+        self.account, self.region = account, region
+        self.reach: dict[str, dict[str, Wire]] = {}  # by template, its target account configurations
         self.clock, self.actuators, self.alarm_state = clock, dict(actuators), alarm_state
         self.random = random.Random(seed)
         self.known, self.types = catalogue("fis-actions.json"), catalogue("fis-target-types.json")
@@ -62,7 +64,7 @@ class Templates:
         required = {p: {"required": True} for p in entry["required"]}
         return {
             "id": action_id,
-            "arn": f"arn:aws:fis:{REGION}:{ACCOUNT}:action/{action_id}",
+            "arn": f"arn:aws:fis:{self.region}:{self.account}:action/{action_id}",
             "description": f"{action_id} (rehearsal actuator)",
             "parameters": required | {p: {"required": False} for p in entry["optional"]},
             "targets": {k: {"resourceType": v} for k, v in entry["targets"].items()},
@@ -79,13 +81,13 @@ class Templates:
     def create_template(self, wire: Wire) -> Wire:
         """CreateExperimentTemplate."""
         with self.lock:
-            again = self._repeated("template", wire)
+            again = self.repeated("template", wire)
             if again:
                 return self.template(again)
             self._validation().template(wire)
             template_id = self._id("EXT")
             self.templates[template_id] = self._kept(wire, template_id, self.clock.now())
-            self._remember("template", wire, template_id)
+            self.remember("template", wire, template_id)
             return self.template(template_id)
 
     def update_template(self, template_id: str, wire: Wire) -> Wire:
@@ -102,13 +104,15 @@ class Templates:
         with self.lock:
             if template_id not in self.templates:
                 raise missing(f"Experiment template {template_id}")
-            return deepcopy(self.templates[template_id])
+            count = len(self.reach.get(template_id, {}))
+            return deepcopy(self.templates[template_id]) | {"targetAccountConfigurationsCount": count}
 
     def delete_template(self, template_id: str) -> Wire:
         """DeleteExperimentTemplate."""
         with self.lock:
             gone = self.template(template_id)
             del self.templates[template_id]
+            self.reach.pop(template_id, None)  # they are elements of the template
             return gone
 
     def _kept(self, wire: Wire, template_id: str, now: Ms) -> Wire:
@@ -116,11 +120,10 @@ class Templates:
         options = {"accountTargeting": "single-account", "emptyTargetResolutionMode": "fail"}
         return kept | {
             "id": template_id,
-            "arn": f"arn:aws:fis:{REGION}:{ACCOUNT}:experiment-template/{template_id}",
+            "arn": f"arn:aws:fis:{self.region}:{self.account}:experiment-template/{template_id}",
             "tags": dict(wire.get("tags", {})),
             "creationTime": now / 1000,
             "lastUpdateTime": now / 1000,
-            "targetAccountConfigurationsCount": 0,
             "experimentOptions": options | wire.get("experimentOptions", {}),
         }
 
@@ -128,12 +131,14 @@ class Templates:
         letters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz123456789"
         return prefix + "".join(self.random.choice(letters) for _ in range(15))
 
-    def _repeated(self, kind: str, wire: Wire) -> str | None:
+    def repeated(self, kind: str, wire: Wire) -> str | None:
+        """What was made with the same clientToken; ConflictException when that asked for something else."""
         held = self.tokens.get((kind, wire.get("clientToken", "")))
         if held and held[1] != wire:
             raise AwsError("ConflictException", "The clientToken was already used with different parameters.", 409)
         return held[0] if held else None
 
-    def _remember(self, kind: str, wire: Wire, made: str) -> None:
+    def remember(self, kind: str, wire: Wire, made: str) -> None:
+        """What was made with this clientToken."""
         if wire.get("clientToken"):
             self.tokens[(kind, wire["clientToken"])] = (made, deepcopy(wire))

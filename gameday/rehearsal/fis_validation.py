@@ -10,6 +10,8 @@ from gameday.rehearsal.metric_store import AwsError
 
 SELECTION = re.compile(r"ALL$|COUNT\((\d+)\)$|PERCENT\((\d+)\)$")
 
+SINGLE = "single-account"
+
 
 class Validation:
     """Templates against the catalogues, and against what has an actuator here."""
@@ -30,6 +32,8 @@ class Validation:
                 raise invalid(f"Stop condition source {condition.get('source')!r} is not valid.")
             if condition["source"] != "none" and self.alarm_state(condition.get("value", "")) is None:
                 raise invalid(f"The alarm {condition.get('value')!r} of a stop condition does not exist.")
+        if wire.get("experimentOptions", {}).get("accountTargeting", SINGLE) not in (SINGLE, "multi-account"):
+            raise invalid("accountTargeting is single-account or multi-account.")
         targets = wire.get("targets", {})
         for name, target in targets.items():
             self._target(name, target)

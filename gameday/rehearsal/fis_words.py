@@ -41,6 +41,12 @@ def duration_ms(text: str) -> Ms:
     return round((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000)
 
 
+def listed(key: str, items: list[Wire], wire: Wire) -> Wire:
+    """The answer of a list, one page of it."""
+    shown, token = page(items, wire.get("nextToken"), int(wire.get("maxResults") or 100))
+    return {key: shown} | ({"nextToken": token} if token else {})
+
+
 def page(items: Sequence[Wire], token: str | None, size: int) -> tuple[list[Wire], str | None]:
     """One page of a list, and the token of the next."""
     start = int(token) if token and token.isdigit() else 0

@@ -12,6 +12,7 @@ from threading import Lock, Timer
 
 from gameday.rehearsal.asking import MODEL_NAMES, Asked, Reply, Wire, refusal
 from gameday.rehearsal.cloudwatch_api import CloudWatch, invalid
+from gameday.rehearsal.fis_words import ACCOUNT
 from gameday.rehearsal.metric_store import AwsError
 
 MODES = ("throttle", "slow", "500", "html", "hang")
@@ -31,7 +32,8 @@ class FaultGate:
     def set(self, wire: Wire) -> Wire:
         """POST faults. ``{clear}`` ends all; ``{metric, percent}`` loses that share of a metric's datapoints from now
         on; ``{metric, late_ms}`` shows them so much scenario time later; ``{mode}`` with ``service``, ``operation``,
-        ``percent`` and (slow) wall ``ms`` misbehaves; ``{mode: die}`` ends the daemon as SIGKILL does."""
+        ``account``, ``region``, ``percent`` and (slow) wall ``ms`` misbehaves; ``{mode: die}`` ends the daemon as
+        SIGKILL does."""
         if wire.get("clear"):
             self.rules = []
             self.cloudwatch.delivery.clear()
@@ -58,7 +60,11 @@ class FaultGate:
             return refusal(asked, refused)
         names = ("*", asked.service, MODEL_NAMES.get(asked.service, asked.service))
         for rule in self.rules:
-            if rule["service"] not in names or rule["operation"] not in ("*", asked.operation):
+            if (
+                _elsewhere(rule, asked)
+                or rule["service"] not in names
+                or rule["operation"] not in ("*", asked.operation)
+            ):
                 continue
             if self._random.random() * 100 < rule["percent"] and (reply := self._misbehave(rule, asked)):
                 return reply
@@ -75,3 +81,9 @@ class FaultGate:
         while rule["mode"] == "hang" and rule in self.rules:
             time.sleep(0.05)  # until the rule is cleared, or the client is no longer there to be answered
         return refusal(asked, AwsError("InternalFailure", "Injected by the rehearsal.", 500))
+
+
+def _elsewhere(rule: Wire, asked: Asked) -> bool:
+    """Whether a rule is for one account or Region, and this request is of another."""
+    region, account = rule.get("region"), rule.get("account")
+    return region not in (None, asked.region) or (account is not None and account != (asked.account or ACCOUNT))

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gameday.rehearsal.asking import Wire
+from gameday.rehearsal.fis_words import ACCOUNT
 from gameday.rehearsal.metric_store import AwsError
 
 OPERATIONS = frozenset({"StartQuery", "GetQueryResults", "StopQuery"})
@@ -70,12 +71,11 @@ class Insights:
         return found
 
 
-def moto_events(region: str, group: str) -> list[Event] | None:
+def moto_events(region: str, group: str, account: str = ACCOUNT) -> list[Event] | None:
     """The events that moto keeps, which runs in this process."""
-    from moto.core.models import DEFAULT_ACCOUNT_ID
     from moto.logs.models import logs_backends
 
-    found = logs_backends[DEFAULT_ACCOUNT_ID][region].groups.get(group)
+    found = logs_backends[account][region].groups.get(group)
     streams = found.streams.values() if found is not None else ()
     return None if found is None else [(int(e.timestamp), str(e.message)) for s in streams for e in list(s.events)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from gameday.rehearsal.fis_words import ACCOUNT, REGION
@@ -26,13 +27,25 @@ def mark_inside(client: Any) -> Any:
     return client
 
 
-def local_client(service: str, endpoint: str, inside: bool = False) -> Any:
+@lru_cache(maxsize=64)
+def _keys(endpoint: str, account: str) -> tuple[str, str, str | None]:
+    """Credentials of an account; those of others than the rehearsal's own come of a role there."""
+    if account == ACCOUNT:
+        return "rehearsal", "rehearsal", None
+    role = f"arn:aws:iam::{account}:role/rehearsal"
+    made = local_client("sts", endpoint, True).assume_role(RoleArn=role, RoleSessionName="rehearsal")["Credentials"]
+    return made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"]
+
+
+def local_client(
+    service: str, endpoint: str, inside: bool = False, account: str = ACCOUNT, region: str = REGION
+) -> Any:
     """A boto3 client of the loopback AWS, with nothing of the user's configuration."""
     import boto3
     from botocore.config import Config
 
     os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
-    session = boto3.Session("rehearsal", "rehearsal", region_name=REGION)
+    session = boto3.Session(*_keys(endpoint, account), region_name=region)
     config = Config(inject_host_prefix=False, connect_timeout=2, read_timeout=10,
                     proxies={"http": "", "https": ""},  # none; an empty mapping would ask the environment
                     retries={"max_attempts": 1}, s3={"addressing_style": "path"})  # fmt: skip
@@ -40,8 +53,11 @@ def local_client(service: str, endpoint: str, inside: bool = False) -> Any:
     return mark_inside(made) if inside else made
 
 
-def finder(endpoint: str) -> Callable[[Wire], list[str]]:
-    """``find(target)`` for the engine: ARNs of a FIS target given by tags or filters."""
+def finder(endpoint: str, account: str = ACCOUNT, region: str = REGION) -> Callable[[Wire], list[str]]:
+    """``find(target)`` for the engine: ARNs of a FIS target given by tags or filters, in one account and Region."""
+
+    def client_of(service: str) -> Any:
+        return local_client(service, endpoint, True, account, region)
 
     def find(target: Wire) -> list[str]:
         kind, tags = target["resourceType"], target.get("resourceTags", {})
@@ -52,12 +68,13 @@ def finder(endpoint: str) -> Callable[[Wire], list[str]]:
             if (kind, name) not in PARAMETERS:
                 raise ValueError(f"the parameter {name} of {kind} is not served in rehearsal; give resourceArns")
         if kind == "aws:ecs:task":
-            return _tasks(endpoint, tags, target.get("parameters", {}))
+            return _tasks(client_of("ecs"), tags, target.get("parameters", {}))
         if kind == "aws:ec2:instance":
-            return _instances(endpoint, tags, target.get("filters", []))
+            head = f"arn:aws:ec2:{region}:{account}:instance"
+            return _instances(client_of("ec2"), head, tags, target.get("filters", []))
         if kind not in RESOURCE:
             raise ValueError(f"targets of {kind} by tags are not served in rehearsal; give resourceArns")
-        client = local_client("resourcegroupstaggingapi", endpoint, inside=True)
+        client = client_of("resourcegroupstaggingapi")
         given = [{"Key": k, "Values": [v]} for k, v in tags.items()]
         pages = client.get_paginator("get_resources").paginate(TagFilters=given, ResourceTypeFilters=[RESOURCE[kind]])
         return [r["ResourceARN"] for p in pages for r in p["ResourceTagMappingList"]]
@@ -65,9 +82,8 @@ def finder(endpoint: str) -> Callable[[Wire], list[str]]:
     return find
 
 
-def _tasks(endpoint: str, tags: dict[str, str], where: dict[str, str]) -> list[str]:
+def _tasks(client: Any, tags: dict[str, str], where: dict[str, str]) -> list[str]:
     """Tasks that run, in a cluster (else in all), of a service, with these tags."""
-    client = local_client("ecs", endpoint, inside=True)
     clusters = [where["cluster"]] if "cluster" in where else client.list_clusters()["clusterArns"]
     given = {"serviceName": where["service"].rpartition("/")[2]} if "service" in where else {}
     found: list[str] = []
@@ -81,13 +97,12 @@ def _tasks(endpoint: str, tags: dict[str, str], where: dict[str, str]) -> list[s
     return found
 
 
-def _instances(endpoint: str, tags: dict[str, str], filters: list[Wire]) -> list[str]:
-    client = local_client("ec2", endpoint, inside=True)
+def _instances(client: Any, head: str, tags: dict[str, str], filters: list[Wire]) -> list[str]:
     given = [{"Name": f"tag:{k}", "Values": [v]} for k, v in tags.items()]
     given += [{"Name": "instance-state-name", "Values": f["values"]} for f in filters]
     pages = client.get_paginator("describe_instances").paginate(Filters=given)
     return [
-        f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{i['InstanceId']}"
+        f"{head}/{i['InstanceId']}"
         for p in pages
         for r in p["Reservations"]
         for i in r["Instances"]

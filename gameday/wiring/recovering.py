@@ -118,7 +118,8 @@ class _Gone:
 def _sockets(plan: Plan | None, rehearsal: Rehearsal | None, rehearsed: bool) -> Sockets | None:
     """None when there is no AWS to ask any more: the rehearsal has ended."""
     if rehearsal is not None:
-        return sockets(REHEARSAL_ENVIRONMENT, rehearsal.endpoint, rehearsal.clock())
+        environment = plan.environment_definition if plan else REHEARSAL_ENVIRONMENT
+        return sockets(environment, rehearsal.endpoint, rehearsal.clock())
     return None if rehearsed or plan is None else sockets(plan.environment_definition, None)
 
 

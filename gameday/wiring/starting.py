@@ -25,7 +25,7 @@ from gameday.journal.store import Journal
 from gameday.model.workspace import REHEARSAL
 from gameday.observers.canaries import CanaryLedgers
 from gameday.people.script import scripted
-from gameday.plan import Plan, Signal, dump_plan
+from gameday.plan import Plan, Signal, dump_plan, other_accounts
 from gameday.protocols import Foresees, Observer, Preview
 from gameday.reports.files import write_whole
 from gameday.runs import JOURNAL, LOCK, make_run
@@ -86,7 +86,7 @@ def _locks(root: Path) -> Path:
 def preflight(plan: Plan, sockets: Sockets, run: str) -> list[Problem]:
     """What the providers say of the faults before anything is touched, and whether somebody can read each signal.
     CouldNotStart when a fault cannot be started, a signal not be read, or AWS does not say whose account it is."""
-    _identity(sockets)
+    _identity(plan, sockets)
     _, unread = sources(plan.signals, sockets.observers, 0)
     write = "an observer of another source, or install what reads this one"
     problems = [Problem("SOURCE_UNREADABLE", f"nothing here reads {s.source} (signal {s.id})", write) for s in unread]
@@ -109,13 +109,17 @@ def foreseen(signals: Sequence[Signal], observers: Sequence[Observer]) -> list[P
     return [p for signal in signals for o in able if signal.source in o.sources for p in o.check(signal)]
 
 
-def _identity(sockets: Sockets) -> None:
-    """On AWS nothing of the day works when it is not known in whose account we are: then it does not begin."""
-    if sockets.aws.endpoint is None:
-        try:
-            sockets.aws.client("sts")
-        except CallFailed as error:
-            raise CouldNotStart(error.problems) from error
+def _identity(plan: Plan, sockets: Sockets) -> None:
+    """On AWS nothing of the day works when it is not known in whose account we are: then it does not begin. That holds
+    for each other account that it reads or breaks something in."""
+    aws = sockets.aws
+    try:
+        if aws.endpoint is None:
+            aws.client("sts")
+        for account in other_accounts(plan):
+            aws.client("sts", account)
+    except CallFailed as error:
+        raise CouldNotStart(error.problems) from error
 
 
 def may_start(plan: Plan) -> None:

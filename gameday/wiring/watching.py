@@ -39,14 +39,14 @@ LEFT = "its rollback was not played, or failed"
 
 def _world(root: Path, environment: str) -> tuple[Sockets, Any]:
     """What reads there. CouldNotStart when the rehearsal is not up, or the environment is not known."""
+    found = load_content(root).environment(environment)
     if environment == REHEARSAL:
         from gameday.rehearsal import client
 
         rehearsal = client.attach(root)
         if rehearsal is None:
             raise could_not_start("NO_REHEARSAL", "no rehearsal is up in this workspace", "gameday rehearsal up")
-        return sockets(REHEARSAL_ENVIRONMENT, rehearsal.endpoint), rehearsal
-    found = load_content(root).environment(environment)
+        return sockets(found or REHEARSAL_ENVIRONMENT, rehearsal.endpoint), rehearsal
     if found is None:
         raise could_not_start("UNKNOWN_ENVIRONMENT", f"no environment {environment!r}", "one of gameday.yaml")
     return sockets(found, None), None

@@ -26,7 +26,7 @@ PAYMENTS = Technology(
 class NoAws(Aws):
     """A door that does not open: whoever asks for a client fails the test."""
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, account: str | None = None, region: str | None = None) -> Any:
         raise AssertionError(f"{service} was asked for offline")
 
 

@@ -59,8 +59,8 @@ class Calibration:
 class Inside(Aws):
     """The rehearsal's own calls: its fault gate lets them pass, and they are nobody's activity."""
 
-    def _rehearsal(self, service: str) -> Any:
-        return mark_inside(super()._rehearsal(service))
+    def _loopback(self, session: Any, service: str, **keys: Any) -> Any:
+        return mark_inside(super()._loopback(session, service, **keys))
 
 
 class WorkloadRunner:
