@@ -16,9 +16,11 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from gameday.aws_envelope import Door
 from gameday.errors import CouldNotStart, GamedayError, Problem, Refused
 from gameday.model.workspace import Environment
 
@@ -112,6 +114,7 @@ class Aws:
         self.environment = environment
         self.endpoint = endpoint
         self.session_name = re.sub(r"[^\w+=,.@-]", "-", f"gameday-{name}", flags=re.ASCII)[:64]
+        self.door: Door | None = None  # what may leave; None: everything, as when a rehearsal is made
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         self._session: Any = None
@@ -121,8 +124,15 @@ class Aws:
         when that is not the environment's account, CallFailed when it cannot be told."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._rehearsal(service) if self.endpoint else self._real(service)
+                made = self._rehearsal(service) if self.endpoint else self._real(service)
+                made.meta.events.register("before-parameter-build", partial(self._leaves, made.meta.region_name))
+                self._clients[service] = made
             return self._clients[service]
+
+    def _leaves(self, region: str | None, params: Any, model: Any, **_: Any) -> None:
+        """A botocore before-parameter-build handler: Refused for what the door does not let out."""
+        if self.door is not None:
+            self.door.ask(model.service_model.service_name, model.name, region, params)
 
     def close(self) -> None:
         """Close all connections; the next call of ``client`` makes new ones."""

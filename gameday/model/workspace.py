@@ -17,6 +17,7 @@ class Envelope(Strict):
     """What may be touched. Outside it nothing is called."""
 
     actions: tuple[Text, ...] = ("*",)
+    calls: tuple[Text, ...] = ("*",)  # what runbooks may ask for: service.operation
     require_tag: dict[str, str] = {}
     deny_tag: dict[str, str] = {}
     max_targets: Annotated[int, Field(ge=1)] = 5
@@ -35,6 +36,7 @@ class Environment(Strict):
     representative: Text | None = None
     envelope: Envelope = Envelope()
     approvals: Annotated[int, Field(ge=0)] = 0
+    incident_alarms: tuple[Text, ...] = ()  # one of them in ALARM means that an incident is open: no run begins
 
     @property
     def region(self) -> str:
