@@ -50,6 +50,11 @@ def each(aws: Aws, part: FisAction, arns: Sequence[str]) -> Iterator[Problem]:
                 yield Problem("PREREQUISITE_NOT_READ", what, "allow this read", severity="warning")
 
 
+def managed(aws: Aws, arns: Sequence[str]) -> list[Problem]:
+    """What instances lack on which a document of Systems Manager is to run."""
+    return list(each(aws, FisAction(id="fault", action="aws:ssm:send-command"), arns))
+
+
 def _read(aws: Aws, service: str, method: str, **request: Any) -> Mapping[str, Any]:
     operation = method.title().replace("_", "").replace("Db", "DB")
     with told(f"{service} {operation}"):
