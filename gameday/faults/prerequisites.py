@@ -89,7 +89,9 @@ def _bucket(aws: Aws, arn: str, bucket: str) -> Iterator[Problem]:
     except CallFailed as error:
         if not error.missing:
             raise
-        yield _lacks(arn, f"names the bucket {bucket}, which is not there", "a bucket in this Region that FIS may write")
+        yield _lacks(
+            arn, f"names the bucket {bucket}, which is not there", "a bucket in this Region that FIS may write"
+        )
 
 
 def _managed(aws: Aws, part: FisAction, arn: str) -> Iterator[Problem]:
@@ -123,7 +125,7 @@ def _task(aws: Aws, part: FisAction, arn: str) -> Iterator[Problem]:
 def _cluster(arn: str) -> str:
     """``arn:...:task/CLUSTER/ID``; the old form without a cluster is of the cluster ``default``."""
     parts = arn.split("/")
-    return parts[1] if len(parts) > 2 else "default"  # noqa: PLR2004  # task, cluster, id
+    return parts[1] if len(parts) > 2 else "default"  # task, cluster, id
 
 
 def _pod(aws: Aws, part: FisAction, arn: str) -> Iterator[Problem]:
@@ -145,7 +147,7 @@ def _cluster_members(aws: Aws, part: FisAction, arn: str) -> Iterator[Problem]:
     """FIS actions reference: a failover needs a reader to become the writer."""
     found = _read(aws, "rds", "describe_db_clusters", DBClusterIdentifier=id_of(arn))["DBClusters"]
     members = [member for cluster in found for member in cluster.get("DBClusterMembers", ())]
-    if found and len(members) < 2:  # noqa: PLR2004  # a writer and somebody to take over
+    if found and len(members) < 2:  # a writer and somebody to take over
         yield _lacks(arn, f"has {len(members)} instance(s): nobody could take over", "a reader in another zone")
 
 

@@ -124,7 +124,7 @@ def signals(look: Look) -> Iterator[Finding]:
         back = max(s.settles_ms + PAST_PERIODS * s.period_ms for s in source.signals)
         try:
             found = source.sample(Window(now - back, now))
-        except Exception as error:  # noqa: BLE001  # an observer is outside code, and AWS speaks through botocore
+        except Exception as error:  # an observer is outside code, and AWS speaks through botocore
             yield _unreadable(source.observer, source.signals, error)
             continue
         for signal in source.signals:
@@ -156,7 +156,7 @@ def _unreadable(observer: Observer, held: Sequence[Signal], error: Exception) ->
     except GamedayError as known:
         problem = known.problems[0]
         return _error("SIGNAL_NOT_READ", f"{names}: {problem.message}", problem.write, held[0].id)
-    except Exception:  # noqa: BLE001  # no error of botocore's
+    except Exception:  # no error of botocore's
         what = f"{names}: {type(error).__name__}: {error}"[:500]
         return _error("SIGNAL_NOT_READ", what, f"see that {observer.name} can be reached and read", held[0].id)
 

@@ -112,9 +112,7 @@ def _looked(check: Callable[[Look], Iterable[Finding]], look: Look, name: str) -
             yield Finding(replace(problem, code="NOT_SHOWN", message=f"{name}: {problem.message}"), name)
 
 
-def _take(
-    done: Checked, look: Look, name: str, found: list[Finding], waivers: Sequence[Waived], show: Show
-) -> None:
+def _take(done: Checked, look: Look, name: str, found: list[Finding], waivers: Sequence[Waived], show: Show) -> None:
     findings = judged(found, waivers)
     done.findings += findings
     _tell(done, Line(name, _result(findings), look.said.get(name) or _said(findings)), show)

@@ -23,13 +23,16 @@ from gameday.people.script import scripted
 from gameday.plan import Plan, dump_plan
 from gameday.reports.files import write_whole
 from gameday.runs import JOURNAL, LOCK, make_run
-from gameday.wiring.locks import LEDGER, PLAN, Lock, take_lock
+from gameday.wiring.locks import LEDGER, PLAN, Lock, lock_service, rehearsal_lock, take_lock
 from gameday.wiring.preflight import door_of
 from gameday.wiring.rehearsing import remember
 from gameday.wiring.sockets import Sockets
 
 if TYPE_CHECKING:
     from gameday.rehearsal.client import Rehearsal
+
+__all__ = ["LEDGER", "PLAN", "Lock", "begin", "clock_of", "conduct", "lock_service", "rehearsal_lock", "take_lock"]
+
 
 def clock_of(rehearsal: Rehearsal | None) -> Clock:
     """The rehearsal's own, else real time."""
