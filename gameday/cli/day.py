@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from gameday.conductor.walk import Conductor, Show
     from gameday.model.content import Content
     from gameday.plan import Plan
-    from gameday.planning.case import Case
     from gameday.rehearsal.client import Rehearsal
     from gameday.wiring.findings import Checked, Line
     from gameday.wiring.sockets import Sockets

@@ -13,7 +13,7 @@ from gameday.aws_envelope import canonical, outside
 from gameday.errors import CouldNotStart, Place, Problem
 from gameday.model.runbook import Runbook, RunbookCall
 from gameday.model.types import write_duration
-from gameday.model.workspace import Environment, Envelope
+from gameday.model.workspace import Envelope, Environment
 from gameday.plan import PlannedFault, PlannedStep
 from gameday.planning.case import Case
 
