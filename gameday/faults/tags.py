@@ -48,10 +48,9 @@ def tags_of(aws: Aws, arns: Sequence[str]) -> dict[str, Tags]:
     found: dict[str, Tags] = {arn: _of_role(aws, arn) for arn in roles}
     for start in range(0, len(others), ARNS_A_CALL):
         with told("resourcegroupstaggingapi GetResources"):
-            asked = aws.client("resourcegroupstaggingapi").get_resources(
-                ResourceARNList=others[start : start + ARNS_A_CALL]
-            )
-        for one in asked["ResourceTagMappingList"]:
+            pages = aws.client("resourcegroupstaggingapi").get_paginator("get_resources")
+            asked = list(pages.paginate(ResourceARNList=others[start : start + ARNS_A_CALL]))
+        for one in (held for page in asked for held in page["ResourceTagMappingList"]):
             found[one["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
     return found
 

@@ -10,9 +10,16 @@ from typing import Any
 from gameday.errors import CouldNotStart, Problem, could_not_start
 from gameday.journal.events import Draft
 from gameday.model.content import Content
-from gameday.model.waiver import NEVER, Waiver
+from gameday.model.waiver import Waiver
 
 EVERYTHING = ""
+NEVER = frozenset({
+    "APPROVAL_MISSING", "APPROVAL_EXPIRED", "CONFIRMATION_MISSING", "ABORT_THRESHOLD_MISSING", "WRONG_ACCOUNT",
+    "ENVELOPE_ACCOUNT", "ENVELOPE_ACTION", "ENVELOPE_CALL", "ENVELOPE_DURATION", "ENVELOPE_TAG", "ENVELOPE_TARGETS",
+    "TAGS_NOT_READ", "NO_TARGETS", "PLAN_DRIFTED", "TARGETS_CHANGED", "SERVICE_BUSY", "LEFTOVERS", "NO_FIS_ROLE",
+    "NOT_IN_REHEARSAL", "NOT_LOOPBACK", "SOURCE_UNREADABLE", "SAFETY_LEVER_ENGAGED",
+})  # fmt: skip
+"""Codes that nobody can waive: envelope, account, drift, approval, and what could not work anyhow."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ OWN, OTHER = "111122223333", "444455556666"
 FUNCTION = f"arn:aws:lambda:eu-west-2:{OWN}:function:pay"
 ENVIRONMENT = Environment(
     account=OWN, regions=("eu-west-2",), fis_role=f"arn:aws:iam::{OWN}:role/fis",
-    envelope=Envelope(actions=("aws:lambda:*",), max_targets=1, longest_fault=1_800_000),
+    envelope=Envelope.model_validate({"actions": ("aws:lambda:*",), "max_targets": 1, "longest_fault": "30m"}),
 )  # fmt: skip
 PLANNED = frozenset({canonical("fis", "CreateExperimentTemplate"), canonical("route53", "change_tags_for_resource")})
 DOOR = Door(ENVIRONMENT, PLANNED, frozenset({FUNCTION}), frozenset({frozenset({("app", "pay")})}))
@@ -80,7 +80,7 @@ TRIES: dict[str, tuple[Callable[[Aws], Any], str]] = {
         made(action={"parameters": {"documentParameters": f'{{"a": "{lambda_of(OTHER)}"}}'}}), "ENVELOPE_ACCOUNT"),
     "a call that nobody planned": (
         lambda aws: aws.client("lambda").delete_function(FunctionName="pay"), "CALL_NOT_PLANNED"),
-    "a paginator of nothing planned": (
+    "a write that looks like data": (
         lambda aws: aws.client("dynamodb").put_item(TableName="t", Item={"id": {"S": "1"}}), "CALL_NOT_PLANNED"),
     "an experiment that nobody planned": (
         lambda aws: aws.client("fis").start_experiment(clientToken="t", experimentTemplateId="EXT1"),
