@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gameday.aws_envelope import Door, canonical, outside
 from gameday.clock import wall_ms
 from gameday.conductor.ledger import Ledger
-from gameday.conductor.perform import order_of
+from gameday.conductor.perform import order_of, token
 from gameday.conductor.undo import undo_all
 from gameday.errors import CouldNotStart, GamedayError, Problem
 from gameday.faults.fis_settings import FisSettings, fis_settings
@@ -169,6 +169,7 @@ def _unheard(_: Draft) -> None:
 
 def _one(look: Look, ledger: Ledger, step: PlannedStep, fault: PlannedFault, provider: DryRun) -> Iterator[Finding]:
     order = order_of(look.plan, look.run, step.id, fault)
+    order = replace(order, token=token(f"{look.run}\0{look.clock.wall()}", step.id))  # a folder's name comes again
     ledger.intend(step.id, fault.provider, {"run": order.run, "step": step.id, "token": order.token})
     try:
         trace = provider.dry_start(order, lambda facts: ledger.note(step.id, facts))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -32,7 +33,7 @@ def arrived() -> Iterator[tuple[str, list[str]]]:
     class Anything(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            seen.append(self.path)
+            seen.append(urlsplit(self.path).path)
             self.send_response(200)
             self.send_header("Content-Length", "2")
             self.end_headers()

@@ -113,4 +113,4 @@ def test_a_file_that_was_moved_or_edited_approves_nothing(tmp_path: Path, plan: 
     held = json.loads(path.read_text())
     for change in ({"digest": "sha256:other"}, {"author": held["by"]}, {"record": {}}, {"at": "never"}):
         path.write_text(json.dumps({**held, **change}))
-        assert refused(tmp_path, plan).startswith("APPROVAL_MISSING")
+        assert refused(tmp_path, plan).startswith(("APPROVAL_MISSING", "PLAN_DRIFTED"))
