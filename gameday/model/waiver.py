@@ -9,6 +9,7 @@ from pydantic import Field
 
 from gameday.model.types import Id, Strict, Text
 
+
 class Waives(Strict):
     """One code of preflight; ``subject`` limits it to a signal, step, alarm or role."""
 

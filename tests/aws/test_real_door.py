@@ -15,8 +15,8 @@ from gameday.aws import Aws, CallFailed, told
 from gameday.clock import VirtualClock
 from gameday.errors import CouldNotStart
 from gameday.model.workspace import Environment
-from gameday.wiring.sockets import sockets
 from gameday.wiring.preflight import preflight
+from gameday.wiring.sockets import sockets
 from tests.conductor.bench import a_plan
 
 OWN = "123456789012"  # the account of moto's default credentials

@@ -47,7 +47,9 @@ def test_a_task_needs_an_agent_its_own_processes_and_no_exec() -> None:
     assert lacks("aws:ecs:task-cpu-stress", TASK, tasks()) == []
     assert lacks(latency, TASK, tasks(pidMode="task")) == []
     assert lacks(latency, TASK, tasks()) == ["does not share its process namespace"]
-    assert lacks("aws:ecs:task-cpu-stress", TASK, tasks(containerDefinitions=[])) == ["has no container of the SSM agent"]
+    assert lacks("aws:ecs:task-cpu-stress", TASK, tasks(containerDefinitions=[])) == [
+        "has no container of the SSM agent"
+    ]
     endpoints = lacks(latency, TASK, tasks(pidMode="task"), useEcsFaultInjectionEndpoints="true")
     assert endpoints == ["does not enable fault injection"]
     executes = {**tasks(), "describe_tasks": {"tasks": [{"taskDefinitionArn": "d", "enableExecuteCommand": True}]}}
