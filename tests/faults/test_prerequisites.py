@@ -39,7 +39,8 @@ def lacks(action: str, arn: str, answers: Mapping[str, Any], **parameters: str) 
 def tasks(**definition: Any) -> dict[str, Any]:
     agent = {"image": "public.ecr.aws/amazon-ssm-agent/amazon-ssm-agent:latest"}
     return {"describe_tasks": {"tasks": [{"taskDefinitionArn": "d"}]},
-            "describe_task_definition": {"taskDefinition": {"containerDefinitions": [agent], **definition}}}  # fmt: skip
+            "describe_task_definition": {"taskDefinition": {"containerDefinitions": [agent], **definition}},
+            }  # fmt: skip
 
 
 def test_a_task_needs_an_agent_its_own_processes_and_no_exec() -> None:
