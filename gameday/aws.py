@@ -17,9 +17,11 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from gameday.aws_envelope import Door
 from gameday.errors import CouldNotStart, GamedayError, Problem, Refused
 from gameday.model.workspace import Environment
 
@@ -128,6 +130,8 @@ class Aws:
         self.endpoint = endpoint
         self.session_name = re.sub(r"[^\w+=,.@-]", "-", f"gameday-{name}", flags=re.ASCII)[:64]
         self._lock, self._doors_lock = threading.Lock(), threading.Lock()
+        self.door: Door | None = None  # what may leave; None: everything, as when a rehearsal is made
+        self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         self._doors: dict[tuple[str | None, str], Aws] = {}
         self._sessions: dict[str | None, Session] = {}
@@ -142,7 +146,9 @@ class Aws:
             return self.at(account, region).client(service)
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._rehearsal(service) if self.endpoint else self._real(service)
+                made = self._rehearsal(service) if self.endpoint else self._real(service)
+                made.meta.events.register("before-parameter-build", partial(self._leaves, made.meta.region_name))
+                self._clients[service] = made
             return self._clients[service]
 
     def at(self, account: str | None = None, region: str | None = None) -> Aws:
@@ -173,6 +179,11 @@ class Aws:
         else:
             made._session = self._sessions.setdefault(account, Session(made._other))
         return made
+
+    def _leaves(self, region: str | None, params: Any, model: Any, **_: Any) -> None:
+        """A botocore before-parameter-build handler: Refused for what the door does not let out."""
+        if self._root.door is not None:
+            self._root.door.ask(model.service_model.service_name, model.name, region, params)
 
     def close(self) -> None:
         """Close all connections; the next call of ``client`` makes new ones."""

@@ -174,6 +174,22 @@ class Preview(Protocol):
 
 
 @runtime_checkable
+class DryRun(Protocol):
+    """Optional: let the provider resolve the targets itself, and break nothing. What it makes for that is a leftover
+    as any other: it is noted before it is made, and ``stop`` takes it back. ``poll`` then says the targets."""
+
+    def dry_start(self, order: Order, note: Note) -> Trace: ...
+
+
+@runtime_checkable
+class Requires(Protocol):
+    """Optional: what must be there in AWS for the fault to work at all (an extension, an agent, a replica), by reads
+    alone; each with its fix. What cannot be read is a warning."""
+
+    def requires(self, order: Order) -> Sequence[Problem]: ...
+
+
+@runtime_checkable
 class Exhibits(Protocol):
     """Optional: what the provider itself wrote of a fault (its log, its report), to be kept with the run."""
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from gameday.conductor.walk import Conductor, Show
     from gameday.model.content import Content
     from gameday.plan import Plan
-    from gameday.planning.case import Case
     from gameday.rehearsal.client import Rehearsal
+    from gameday.wiring.findings import Checked, Line
+    from gameday.wiring.sockets import Sockets
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,6 +38,9 @@ class Wishes:
     plain: bool
     quiet: bool  # stdout is for JSON
     library: Path | None
+    waive: tuple[str, ...] = ()
+    because: str | None = None
+    confirm: str | None = None  # what somebody typed to say that production is meant
 
 
 class Day:
@@ -86,39 +90,72 @@ class Day:
         self.say(f"{why[0].upper()}{why[1:]}: ending what it left of its processes, and the run ...")
         recover(workspace_or_here(), self.run_dir)
 
+    def check(self) -> Checked:
+        """Preflight alone: what a run would show before its go. Nothing is journalled."""
+        _, _, _, _, checked = self._ready()
+        return checked
+
     # ---- before
     def _begin(self) -> Conductor:
+        from gameday.clock import wall_ms
+        from gameday.wiring.approving import check_approved
+        from gameday.wiring.starting import begin
+
+        root, plan, filled, rehearsal, checked = self._ready(lambda root, plan: check_approved(root, plan, wall_ms()))
+        checked.stop_if_not_ready()
+        by = self._go(plan)
+        conductor, lock = begin(root, plan, filled, rehearsal, unattended=self.wishes.unattended, go_by=by,
+                                checked=checked.drafts(),
+                                approved_by=[a.by.role for a in check_approved(root, plan, wall_ms())],
+                                show=lambda run_dir, clock: self._show(plan, run_dir, clock))  # fmt: skip
+        self.stack.callback(lock.release)
+        return conductor
+
+    def _ready(
+        self, approved: Callable[[Path, Plan], object] = lambda root, plan: None
+    ) -> tuple[Path, Plan, Sockets, Rehearsal | None, Checked]:
+        """Everything up, planned and looked at; ``approved`` is asked before preflight, and raises when it is not."""
         from gameday.cli.prepare import checked_content, scenario_id
         from gameday.library import workspace_or_here
+        from gameday.model.workspace import REHEARSAL
+        from gameday.planning import build_plan
         from gameday.planning.case import open_case
+        from gameday.wiring.locks import lock_service
+        from gameday.wiring.sockets import sockets
+        from gameday.wiring.starting import clock_of
 
         wishes, root = self.wishes, workspace_or_here()
         content = checked_content(wishes.scenario, wishes.library)
         case = open_case(content, scenario_id(content, wishes.scenario), wishes.environment)
-        return self._open(content, root, case)
-
-    def _open(self, content: Content, root: Path, case: Case) -> Conductor:
-        from gameday.model.workspace import REHEARSAL
-        from gameday.planning import build_plan
-        from gameday.wiring.sockets import sockets
-        from gameday.wiring.starting import begin, clock_of, lock_service, may_start, preflight
-
-        wishes, service = self.wishes, case.service.id
-        self.stack.callback(lock_service(root, wishes.environment, service).release)
+        self.stack.callback(lock_service(root, wishes.environment, case.service.id).release)
         self._recover(root)
-        rehearsal = self._rehearse(content, root, service) if wishes.environment == REHEARSAL else None
-        endpoint = rehearsal.endpoint if rehearsal else None
+        rehearsal = self._rehearse(content, root, case.service.id) if wishes.environment == REHEARSAL else None
+        endpoint, clock = rehearsal.endpoint if rehearsal else None, clock_of(rehearsal)
         channels = content.workspace.model.channels if content.workspace else {}
-        filled = sockets(case.environment, endpoint, clock_of(rehearsal), channels)
+        filled = sockets(case.environment, endpoint, clock, channels)
         plan = build_plan(content, case.scenario.id, wishes.environment, filled.faults)
-        may_start(plan)
-        for problem in preflight(plan, filled, "preflight"):
-            self.say(str(problem))
-        by = self._go(plan)
-        conductor, lock = begin(root, plan, filled, rehearsal, unattended=wishes.unattended, go_by=by,
-                                show=lambda run_dir, clock: self._show(plan, run_dir, clock))  # fmt: skip
-        self.stack.callback(lock.release)
-        return conductor
+        approved(root, plan)
+        return root, plan, filled, rehearsal, self._preflight(content, root, plan, filled, rehearsal, clock)
+
+    def _preflight(
+        self, content: Content, root: Path, plan: Plan, filled: Sockets, rehearsal: Rehearsal | None, clock: Clock
+    ) -> Checked:
+        from gameday.clock import to_datetime
+        from gameday.wiring.findings import asked_waivers, filed_waivers
+        from gameday.wiring.preflight import Bench, preflight
+
+        by = "unattended" if self.wishes.unattended else "facilitator"
+        waivers = asked_waivers(self.wishes.waive, self.wishes.because, by)
+        waivers += filed_waivers(content, plan.scenario, plan.environment, to_datetime(clock.wall()).date())
+        checked = preflight(plan, filled, clock, bench=Bench(root, rehearsal), waivers=waivers, show=self._check_line)
+        for finding in checked.findings:
+            if finding.waived or finding.problem.severity != "error":
+                mark = f"\n    waived by {finding.waived.by}: {finding.waived.because}" if finding.waived else ""
+                self.say(f"{finding.problem}{mark}")
+        return checked
+
+    def _check_line(self, line: Line) -> None:
+        self.say(f"preflight  {line.result:8}  {line.name}" + (f": {line.said}" if line.said else ""))
 
     def _recover(self, root: Path) -> None:
         """What a dead conductor left is taken back before anything new is broken."""
@@ -142,9 +179,12 @@ class Day:
         return found
 
     def _go(self, plan: Plan) -> str:
-        """Who says go. Asked for where somebody is there to say it."""
+        """Who says go. Asked for where somebody is there to say it; production is confirmed by typing its scenario."""
         wishes = self.wishes
-        if wishes.yes or wishes.unattended or not sys.stdin.isatty():
+        asked = sys.stdin.isatty() and not wishes.unattended
+        if plan.environment_definition.production:
+            self._confirm(plan, asked)
+        if wishes.yes or not asked:
             return "facilitator" if wishes.yes else "unattended"
         tolerances = ", ".join(f"{t.id} {t.comparator} {t.limit_text()}" for t in plan.tolerances)
         self.say(
@@ -152,6 +192,19 @@ class Day:
         )
         click.confirm("Go?", abort=True, err=wishes.quiet)
         return "facilitator"
+
+    def _confirm(self, plan: Plan, asked: bool) -> None:
+        """``--yes`` does not stand for it: whoever breaks production has typed what they break."""
+        from gameday.errors import could_not_start
+
+        typed = self.wishes.confirm
+        if typed is None and asked:
+            self.say(f"{plan.environment.upper()} IS PRODUCTION, account {plan.environment_definition.account}.")
+            typed = click.prompt(f"Type {plan.scenario} to go on", err=self.wishes.quiet)
+        if typed != plan.scenario:
+            said = "nobody confirmed it" if typed is None else f"{typed!r} is not {plan.scenario!r}"
+            write = f"--confirm {plan.scenario}"
+            raise could_not_start("CONFIRMATION_MISSING", f"{plan.environment} is production, and {said}", write)
 
     def _show(self, plan: Plan, run_dir: Path, clock: Clock) -> Show:
         from gameday.cli.screen import open_display

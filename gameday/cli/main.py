@@ -17,6 +17,8 @@ COMMANDS = {
         "library": ("gameday.cli.library:library", "List the scenarios, runbooks and observers that ship."),
         "lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write."),
         "plan": ("gameday.cli.plan:plan", "Show all that a scenario will do; nothing is touched."),
+        "approve": ("gameday.cli.approve:approve", "Approve a plan, list approvals, or take one back."),
+        "preflight": ("gameday.cli.preflight:preflight", "Show what a run would show before its go; no fault."),
         "rehearsal": ("gameday.cli.rehearsal:rehearsal", "A stand-in for AWS on loopback: up, status, down."),
     },
     "Run": {

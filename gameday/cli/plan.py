@@ -22,7 +22,8 @@ NO_REHEARSAL = "http://127.0.0.1:1"  # nobody listens there: without a rehearsal
 @click.option("--environment", default="rehearsal", show_default=True, metavar="NAME", help="From gameday.yaml.")
 @click.option("--library", type=click.Path(path_type=Path), help="Use this folder, not the workspace around you.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as it is sealed: plan.json.")
-def plan(scenario: str, environment: str, library: Path | None, as_json: bool) -> None:
+@click.option("--author", metavar="ROLE", help="Say whose plan it is, so that somebody else can approve it.")
+def plan(scenario: str, environment: str, library: Path | None, as_json: bool, author: str | None) -> None:
     """Show all that SCENARIO (an id, or its file) will do, and touch nothing.
 
     The whole timeline, every API call, resolved targets, what is watched, what stops the day, the cost, and the digest
@@ -30,7 +31,9 @@ def plan(scenario: str, environment: str, library: Path | None, as_json: bool) -
     """
     from gameday.plan import dump_plan
 
-    found = _plan(scenario, environment, library)
+    found = planned(scenario, environment, library)
+    if author:
+        _claim(found, author)
     if as_json:
         click.echo(dump_plan(found), nl=False)
         return
@@ -41,7 +44,8 @@ def plan(scenario: str, environment: str, library: Path | None, as_json: bool) -
     click.echo(page(found, Console(highlight=False, emoji=False, markup=False)), color=True)
 
 
-def _plan(scenario: str, name: str, library: Path | None) -> Plan:
+def planned(scenario: str, name: str, library: Path | None) -> Plan:
+    """The plan of a scenario (an id, or its file) in an environment, from files that are valid."""
     from gameday.cli.prepare import checked_content, scenario_id
     from gameday.planning import build_plan
 
@@ -50,6 +54,15 @@ def _plan(scenario: str, name: str, library: Path | None) -> Plan:
     environment = content.environment(name)
     faults = _faults(environment, _endpoint(content, ident, name)) if environment else {}
     return build_plan(content, ident, name, faults)
+
+
+def _claim(plan: Plan, role: str) -> None:
+    from gameday.library import workspace_or_here
+    from gameday.wiring.approving import Person, claim, login
+
+    author = claim(workspace_or_here(), plan, Person(role, login()))
+    click.echo(f"This plan is of {author.role}: gameday approve {plan.scenario} --environment {plan.environment} "
+               f"--by ROLE, by somebody else.", err=True)  # fmt: skip
 
 
 def _endpoint(content: Content, ident: str, name: str) -> str | None:

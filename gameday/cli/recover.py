@@ -70,8 +70,8 @@ def recover_all(
 
 
 def _put_away(root: Path, locked: bool) -> None:
+    from gameday.wiring.locks import rehearsal_lock
     from gameday.wiring.recovering import put_away
-    from gameday.wiring.starting import rehearsal_lock
 
     lock = None if locked else rehearsal_lock(root)
     if locked or lock:

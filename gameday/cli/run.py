@@ -18,12 +18,16 @@ import click
               "this machine can do]")  # fmt: skip
 @click.option("--unattended", is_flag=True, help="Nobody is here: scripted people do what is asked.")
 @click.option("--yes", is_flag=True, help="Say go without being asked.")
+@click.option("--waive", multiple=True, metavar="CODE[:subject]", help="What preflight need not show; says --because.")
+@click.option("--because", metavar="TEXT", help="Why it is safe to waive.")
+@click.option("--confirm", metavar="SCENARIO", help="In production: the id of the scenario, typed once more.")
 @click.option("--plain", is_flag=True, help="Plain lines instead of a live screen.")
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json on stdout; lines go to stderr.")
 @click.option("--strict", is_flag=True, help="An expectation that was not met makes exit code 1.")
 @click.option("--library", type=click.Path(path_type=Path), help="Content from this folder, not the workspace.")
 def run(scenario: str, environment: str, speed: float | None, unattended: bool, yes: bool, plain: bool, as_json: bool,
-        strict: bool, library: Path | None) -> None:  # fmt: skip
+        strict: bool, library: Path | None, waive: tuple[str, ...], because: str | None,
+        confirm: str | None) -> None:  # fmt: skip
     """Run the game day SCENARIO (an id, or a file).
 
     Exit code: 0 within, 1 breached, 3 inconclusive or not tested, 4 stopped, 5 could not start, 6 something injected
@@ -31,7 +35,8 @@ def run(scenario: str, environment: str, speed: float | None, unattended: bool, 
     """
     from gameday.cli.day import Day, Wishes
 
-    day = Day(Wishes(scenario, environment, speed, unattended, yes, plain or as_json, as_json, library))
+    day = Day(Wishes(scenario, environment, speed, unattended, yes, plain or as_json, as_json, library,
+                     waive, because, confirm))  # fmt: skip
     with day:
         found = day.conduct()
     _tell(found, day.run_dir, as_json)

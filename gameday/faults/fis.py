@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -27,10 +27,23 @@ from gameday.faults.fis_exhibits import read_exhibits
 from gameday.faults.fis_settings import FisSettings, fis_settings, parameters
 from gameday.faults.fis_template import RUN_TAG, STEP_TAG, template
 from gameday.faults.outline import outline
+from gameday.faults.prerequisites import prerequisites
 from gameday.faults.preview import preview
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
-from gameday.protocols import Exhibits, Fault, Note, Order, Outline, Outlines, Preview, ProviderStatus, Trace
+from gameday.protocols import (
+    DryRun,
+    Exhibits,
+    Fault,
+    Note,
+    Order,
+    Outline,
+    Outlines,
+    Preview,
+    ProviderStatus,
+    Requires,
+    Trace,
+)
 
 __all__ = ["CLEAN_LOOKS", "FisFault", "FisSettings", "parameters", "template"]
 
@@ -68,6 +81,18 @@ class FisFault:
     def start(self, order: Order, note: Note) -> Trace:
         """Make the template and start the experiment. A repetition by botocore carries the same token, so that FIS
         starts one experiment. CallFailed tells what AWS said; the fault may then be there all the same: undo it."""
+        return self._begin(order, note, {})
+
+    def dry_start(self, order: Order, note: Note) -> Trace:
+        """The same with ``skip-all``: FIS resolves the targets and checks its role, and no action runs (AWS FIS user
+        guide, "Target preview")."""
+        return self._begin(order, note, {"experimentOptions": {"actionsMode": "skip-all"}})
+
+    def requires(self, order: Order) -> list[Problem]:
+        """What the actions need in AWS to work at all."""
+        return prerequisites(self._aws.at(None, order.region), order)
+
+    def _begin(self, order: Order, note: Note, options: Mapping[str, Any]) -> Trace:
         roles = _roles(order)
         self._looks.pop((order.run, order.step), None)
         calls = FisCalls(self._aws.at(None, order.region))
@@ -81,7 +106,7 @@ class FisFault:
         self._reach(calls, order, trace["template"], roles)
         with told("fis StartExperiment"):
             begun = calls.client.start_experiment(
-                clientToken=order.token, experimentTemplateId=trace["template"], tags=request["tags"]
+                clientToken=order.token, experimentTemplateId=trace["template"], tags=request["tags"], **options
             )
         trace["experiment"] = begun["experiment"]["id"]
         note(dict(trace))
@@ -192,5 +217,5 @@ def _tags(trace: Trace) -> dict[str, str]:
 
 if TYPE_CHECKING:  # mypy proves here that the provider fits its sockets
 
-    def _fits(fault: FisFault) -> tuple[Fault, Outlines, Preview, Exhibits]:
-        return fault, fault, fault, fault
+    def _fits(fault: FisFault) -> tuple[Fault, Outlines, Preview, DryRun, Requires, Exhibits]:
+        return fault, fault, fault, fault, fault, fault

@@ -19,13 +19,14 @@ from pydantic import BaseModel, BeforeValidator, Field
 from gameday.aws import Aws, CallFailed, told
 from gameday.errors import CouldNotStart, Problem
 from gameday.faults.homes import site_of
+from gameday.faults.prerequisites import managed
 from gameday.faults.targets import arns_of, by_tags, id_of
 from gameday.faults.witnesses import Witness, instance_state
 from gameday.model.service import Technology
 from gameday.model.types import Scalar, Strict, Text
 from gameday.model.workspace import Environment
 from gameday.plan import Call, Home
-from gameday.protocols import Fault, Note, Order, Outline, Outlines, ProviderStatus, Trace
+from gameday.protocols import Fault, Note, Order, Outline, Outlines, ProviderStatus, Requires, Trace
 
 CLEAN_LOOKS = 3
 MOST_INSTANCES = 50  # SendCommand, InstanceIds
@@ -173,6 +174,12 @@ class SsmFault:
         note(dict(trace))
         return trace
 
+    def requires(self, order: Order) -> list[Problem]:
+        """The agent is online on every instance that a command goes to."""
+        settings = ssm_settings(order.settings)
+        arns = [arn for held in order.targets.values() for arn in held]
+        return managed(self._aws, arns) if settings.kind == "command" else []
+
     def _send(self, order: Order, document: str, instances: list[str], parameters: dict[str, list[str]]) -> str:
         with told("ssm SendCommand"):
             made = self._ssm(order.where).send_command(
@@ -287,5 +294,5 @@ def _calls(step: str, settings: SsmSettings, targets: Sequence[Technology]) -> I
 
 if TYPE_CHECKING:  # mypy proves here that the provider fits its sockets
 
-    def _fits(fault: SsmFault) -> tuple[Fault, Outlines]:
-        return fault, fault
+    def _fits(fault: SsmFault) -> tuple[Fault, Outlines, Requires]:
+        return fault, fault, fault

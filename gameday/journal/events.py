@@ -7,7 +7,9 @@ run.opened          run, environment, speed, scenario, service, version
 conductor.claimed   pid; the event's own ``epoch`` is the new one
 plan.registered     digest, sha256            journalled before the first effect (pre-registration); sha256: of the
                                               exact bytes of plan.json, hexadecimal
-go                  on                        somebody (``who``) said go, and on what
+preflight.done      checks: [{check, result: shown | warned | waived | failed | not looked at, said}], clock_off_ms
+preflight.waived    code, subject, said, because   ``who`` waived it by name
+go                  on, digest, approved_by   somebody (``who``) said go, and on what
 phase.entered       phase: preflight | baseline | execute | restore | verify | ended
 timeline.started    t_go_ms
 step.started        step

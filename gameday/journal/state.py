@@ -268,6 +268,12 @@ def _disturbed(state: State, event: Event) -> None:
     state.lag_ms = max(state.lag_ms, event.what.get("lag_ms", 0))
 
 
+@_on("preflight.done")
+def _preflight(state: State, event: Event) -> None:
+    """A clock that is off widens every interval, as a machine that lags does."""
+    state.lag_ms = max(state.lag_ms, abs(event.what.get("clock_off_ms") or 0))
+
+
 @_on("graph.seen", "graph.failed")
 def _graph(state: State, event: Event) -> None:
     state.graphs.setdefault(event.what["window"], []).append(event.type == "graph.seen")

@@ -13,6 +13,7 @@ from gameday.model.observer import Observer
 from gameday.model.runbook import Runbook
 from gameday.model.scenario import Scenario
 from gameday.model.service import Service
+from gameday.model.waiver import Waiver
 from gameday.model.workload import Workload
 from gameday.model.workspace import REHEARSAL, Environment, Workspace, rehearsal_environment
 
@@ -60,6 +61,7 @@ class Content:
     runbooks: Mapping[str, Loaded[Runbook]] = field(default_factory=dict)
     observers: Mapping[str, Loaded[Observer]] = field(default_factory=dict)
     workloads: Mapping[str, Loaded[Workload]] = field(default_factory=dict)  # by service id
+    waivers: Mapping[str, Loaded[Waiver]] = field(default_factory=dict)
 
     def environment(self, name: str) -> Environment | None:
         """The environment of this name; ``rehearsal`` is always there."""

@@ -16,6 +16,7 @@ from gameday.model.observer import Observer
 from gameday.model.runbook import Runbook
 from gameday.model.scenario import Scenario
 from gameday.model.service import Service
+from gameday.model.waiver import Waiver
 from gameday.model.workload import Workload
 from gameday.model.workspace import Workspace
 from gameday.model.yaml import Document, Path_, parse
@@ -37,11 +38,12 @@ KINDS: dict[str, type[BaseModel]] = {
     "runbook": Runbook,
     "scenario": Scenario,
     "service": Service,
+    "waiver": Waiver,
     "workload": Workload,
     "workspace": Workspace,
 }
 _FOLDERS = {  # folder -> kind -> where Content keeps it
-    "scenarios": {"service": "services", "scenario": "scenarios", "workload": "workloads"},
+    "scenarios": {"service": "services", "scenario": "scenarios", "workload": "workloads", "waiver": "waivers"},
     "observers": {"observer": "observers"},
     "runbooks": {"runbook": "runbooks"},
 }

@@ -20,6 +20,7 @@ class Envelope(Strict):
     """What may be touched. Outside it nothing is called."""
 
     actions: tuple[Text, ...] = ("*",)
+    calls: tuple[Text, ...] = ("*",)  # what runbooks may ask for: service.operation
     require_tag: dict[str, str] = {}
     deny_tag: dict[str, str] = {}
     max_targets: Annotated[int, Field(ge=1)] = 5
@@ -57,11 +58,22 @@ class Environment(Strict):
     representative: Text | None = None
     envelope: Envelope = Envelope()
     approvals: Annotated[int, Field(ge=0)] = 0
+    incident_alarms: tuple[Text, ...] = ()  # one of them in ALARM means that an incident is open: no run begins
 
     @property
     def region(self) -> str:
         """The first Region."""
         return self.regions[0]
+
+    @property
+    def every_account(self) -> frozenset[str]:
+        """The ids of all its accounts."""
+        return frozenset({self.account, *(held.account for held in self.accounts.values())})
+
+    @property
+    def every_region(self) -> frozenset[str]:
+        """The Regions of all its accounts."""
+        return frozenset(self.regions).union(*(held.regions for held in self.accounts.values()))
 
     def at(self, account: str | None = None, region: str | None = None) -> Environment:
         """This environment as one account (by name, None its own) and one Region (None the account's first) see it.

@@ -1,16 +1,19 @@
-"""What an environment allows (``envelope`` in gameday.yaml): actions, how many targets, how long.
+"""What an environment allows (``envelope`` in gameday.yaml): actions, how many targets, how long, whose they are.
 
 ``require_tag`` and ``deny_tag`` need reads of the targets' tags: preflight checks them, with the identity of the run.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
+from gameday.aws_envelope import canonical, outside
 from gameday.errors import CouldNotStart, Place, Problem
+from gameday.model.runbook import Runbook, RunbookCall
 from gameday.model.types import write_duration
-from gameday.model.workspace import Envelope
+from gameday.model.workspace import Envelope, Environment
 from gameday.plan import PlannedFault, PlannedStep
 from gameday.planning.case import Case
 
@@ -21,6 +24,8 @@ def check_envelope(case: Case, steps: Sequence[PlannedStep]) -> None:
     for index, step in enumerate(steps):
         if step.fault:
             problems += _outside(case, step.id, step.fault, case.file.place(("timeline", index)))
+    for runbook in case.runbooks:
+        problems += _calls(case, runbook)
     if problems:
         raise CouldNotStart(problems)
 
@@ -31,14 +36,46 @@ def _outside(case: Case, ident: str, fault: PlannedFault, place: Place) -> Itera
         if not any(fnmatchcase(action, pattern) for pattern in envelope.actions):
             what = f"{ident}: {action} is not allowed in {name}"
             yield Problem("ENVELOPE_ACTION", what, f"an action like {' | '.join(envelope.actions)}", place)
-    count = len({arn for arns in fault.targets.values() for arn in arns})
-    if count > envelope.max_targets:
-        what = f"{ident}: {count} targets, and {name} allows {envelope.max_targets}"
+    arns = {arn for held in fault.targets.values() for arn in held}
+    if len(arns) > envelope.max_targets:
+        what = f"{ident}: {len(arns)} targets, and {name} allows {envelope.max_targets}"
         yield Problem("ENVELOPE_TARGETS", what, "fewer targets, or a larger max_targets in gameday.yaml", place)
+    for arn in sorted(arns):
+        yield from _elsewhere(case, f"{ident}: {arn}", arn, place)
+    yield from _elsewhere(case, f"{ident}: a resource in its settings", json.dumps(fault.settings, default=str), place)
     longest = _too_long(case, fault, envelope)
     if longest:
         limit = write_duration(envelope.longest_fault)
         yield Problem("ENVELOPE_DURATION", f"{ident}: {longest}; {name} allows {limit}", f"at most {limit}", place)
+
+
+def _elsewhere(case: Case, what: str, text: str, place: Place | None) -> Iterator[Problem]:
+    found = outside(text, case.environment)
+    if found:
+        write = f"resources of account {case.environment.account} in {', '.join(case.environment.regions)}"
+        yield Problem("ENVELOPE_ACCOUNT", f"{what} is of {found}, not of {case.environment_name}", write, place)
+
+
+def _calls(case: Case, runbook: Runbook) -> Iterator[Problem]:
+    """What the steps of a runbook may ask for. Parts of our own file, so the place is the runbook's name."""
+    for step in runbook.steps:
+        call = step.block.do if step.block else None
+        if call is None:
+            continue
+        at = f"runbook {runbook.id}, step {step.number}"
+        for named in _refused(call, case.environment):
+            write = f"a call like {' | '.join(case.environment.envelope.calls)}"
+            yield Problem("ENVELOPE_CALL", f"{at}: {named} is not allowed in {case.environment_name}", write)
+        yield from _elsewhere(case, f"{at}: a resource", call.model_dump_json(), None)
+
+
+def _refused(call: RunbookCall, environment: Environment) -> Iterator[str]:
+    """The operations that no pattern of the envelope names."""
+    patterns = environment.envelope.calls
+    for service, operation in call.calls:
+        names = {f"{service}.{operation}", ".".join(canonical(service, operation))}
+        if not any(fnmatchcase(name, pattern) for name in names for pattern in patterns):
+            yield f"{service}.{operation}"
 
 
 def _too_long(case: Case, fault: PlannedFault, envelope: Envelope) -> str:

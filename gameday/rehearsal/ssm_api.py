@@ -17,6 +17,7 @@ class SsmApi:
         self.operations: dict[str, Callable[[Wire], Wire]] = {
             "SendCommand": lambda w: {"Command": engine.send(w).command()},
             "ListCommands": self._commands,
+            "DescribeInstanceInformation": _instances,
             "GetCommandInvocation": self._invocation,
             "CancelCommand": self._cancel,
             "StartAutomationExecution": lambda w: {"AutomationExecutionId": engine.automate(w).id},
@@ -62,6 +63,13 @@ class SsmApi:
         keys = {value for f in wire.get("Filters", []) if f["Key"] == "TagKey" for value in f["Values"]}
         found = [run for run in self._all(self.engine.automations) if not keys or keys & run.tags.keys()]
         return _listed("AutomationExecutionMetadataList", [run.automation() for run in found], wire)
+
+
+def _instances(wire: Wire) -> Wire:
+    """Every instance of a rehearsal is managed and online: commands reach its process (docs/fidelity.md)."""
+    wanted = [v for f in wire.get("Filters", []) if f.get("Key") == "InstanceIds" for v in f["Values"]]
+    online = {"PingStatus": "Online", "PlatformType": "Linux", "AgentVersion": "3.3.0.0"}
+    return {"InstanceInformationList": [{"InstanceId": ident, **online} for ident in wanted]}
 
 
 def _listed(key: str, items: list[Wire], wire: Wire) -> Wire:

@@ -187,6 +187,11 @@ def _clock(facts: Facts, _event: Event) -> None:
     facts.clock_steps += 1
 
 
+def _preflight(facts: Facts, event: Event) -> None:
+    """A clock that is off that of AWS widens every interval, as a machine that lags does (D8)."""
+    facts.lag_ms = max(facts.lag_ms, abs(event.what.get("clock_off_ms") or 0))
+
+
 def _failed_read(facts: Facts, event: Event) -> None:
     """A source that was asked and did not answer: what it would have said is unknown, not out of sight."""
     facts.failed_reads += 1
@@ -237,6 +242,7 @@ _HANDLERS: dict[str, Handler] = {
     "alarm.changed": _alarm,
     "rehearsal.disturbed": _disturbed,
     "clock.stepped": _clock,
+    "preflight.done": _preflight,
     "observer.failed": _failed_read,
     "signals.sampled": _sampled,
     "ledger.reconciled": _reconciled,

@@ -14,7 +14,9 @@ from gameday.model.load import validate
 from gameday.model.observer import Observer
 from gameday.model.queries import QUERIES
 from gameday.model.types import Strict
+from gameday.model.waiver import Waiver
 from gameday.plugins import Registry, installed
+from gameday.wiring.findings import NEVER
 
 
 class NoKeys(Strict):
@@ -29,6 +31,8 @@ def check_content(content: Content) -> list[Problem]:
     for observer in content.observers.values():
         problems += check_source(observer, plugins)
     problems += _channels(content, plugins)
+    for waiver in content.waivers.values():
+        problems += _waiver(waiver)
     ordered = sorted(problems, key=lambda p: p.place or Place(""))
     return [*ordered, *(replace(p, severity="warning") for p in plugins.outsiders())]
 
@@ -49,6 +53,15 @@ def check_source(loaded: Loaded[Observer], plugins: Registry) -> Iterator[Proble
         validate(observer.query, model, file, ("query",))
     except InvalidFiles as error:
         yield from error.problems
+
+
+def _waiver(loaded: Loaded[Waiver]) -> Iterator[Problem]:
+    """Envelope, account, drift and approval are nobody's to waive."""
+    for index, one in enumerate(loaded.model.waives):
+        if one.code in NEVER:
+            place = loaded.file.place(("waives", index, "code"))
+            write = "another code; or put right what this one says"
+            yield Problem("WAIVER_NEVER", f"{one.code} can never be waived", write, place)
 
 
 def _channels(content: Content, plugins: Registry) -> Iterator[Problem]:

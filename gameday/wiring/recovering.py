@@ -25,9 +25,10 @@ from gameday.model.workspace import REHEARSAL, REHEARSAL_ENVIRONMENT
 from gameday.plan import Plan, load_plan
 from gameday.protocols import Fault, ProviderStatus, Trace
 from gameday.runs import JOURNAL, LOCK, is_live, runs_folder
+from gameday.wiring.locks import LEDGER, PLAN, take_lock
 from gameday.wiring.rehearsing import RECORD, clock_after, end_leftovers, still_there
 from gameday.wiring.sockets import Sockets, sockets
-from gameday.wiring.starting import LEDGER, PLAN, conduct, take_lock
+from gameday.wiring.starting import conduct
 
 if TYPE_CHECKING:
     from gameday.rehearsal.client import Rehearsal

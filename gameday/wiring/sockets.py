@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gameday.aws import Aws
+from gameday.aws_envelope import Door
 from gameday.clock import Anchor, Clock, ScenarioClock
 from gameday.errors import CouldNotStart, Problem, could_not_start
 from gameday.faults.chaostoolkit.calling import call_action
@@ -54,6 +55,7 @@ def sockets(
     """Filled for an environment; ``endpoint`` is the loopback AWS of a rehearsal, ``clock`` the run's (real time when
     it is not given). Nothing is called yet. CouldNotStart when a channel that is configured is not there."""
     aws = Aws(environment, endpoint)
+    aws.door = Door(environment)
     context = Context(environment, endpoint, aws, clock or ScenarioClock(Anchor.here()))
     faults, no_faults = _made("fault", context)
     observers, no_observers = _made("observer", context)

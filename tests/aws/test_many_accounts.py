@@ -4,6 +4,7 @@ STS is moto on loopback, as in test_real_door; in rehearsal moto keeps accounts 
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -69,13 +70,13 @@ def test_credentials_that_cannot_be_had_any_more_stop_their_own_account_alone(
     credentials._refresh_using.__self__._cache.clear()  # noqa: SLF001  # it keeps what is valid for 15 minutes more
     serve = sts.moto
 
-    def revoked(environ: object, start_response: object) -> object:
+    def revoked(environ: Any, start_response: Any) -> Any:
         if sts.operations[-1] == "AssumeRole":
-            start_response("403 Forbidden", [("Content-Type", "text/xml")])  # type: ignore[operator]  # WSGI
+            start_response("403 Forbidden", [("Content-Type", "text/xml")])
             return [b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"]
         return serve(environ, start_response)
 
-    sts.moto = revoked
+    sts.moto = revoked  # type: ignore[assignment]  # any WSGI application does
     with pytest.raises(CallFailed, match="AccessDenied"), told("ec2 DescribeInstances"):
         theirs.describe_instances()
     aws.client("ec2").describe_instances()

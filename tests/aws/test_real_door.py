@@ -12,10 +12,11 @@ import pytest
 from werkzeug.serving import make_server
 
 from gameday.aws import Aws, CallFailed, told
+from gameday.clock import VirtualClock
 from gameday.errors import CouldNotStart
 from gameday.model.workspace import Environment
+from gameday.wiring.preflight import preflight
 from gameday.wiring.sockets import sockets
-from gameday.wiring.starting import preflight
 from tests.conductor.bench import a_plan
 
 OWN = "123456789012"  # the account of moto's default credentials
@@ -169,6 +170,6 @@ def test_a_run_does_not_begin_when_aws_does_not_say_whose_account_it_is(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     plan = a_plan(environment="staging")
     with pytest.raises(CouldNotStart) as refused:
-        preflight(plan, sockets(environment(OWN), None), "r-1")
+        preflight(plan, sockets(environment(OWN), None), VirtualClock())
     assert [p.code for p in refused.value.problems] == ["AWS_NOT_REACHED"]
     assert sts.asked == []

@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 
 from gameday.clock import VirtualClock
-from gameday.errors import CouldNotStart
 from gameday.model.load import load_content
 from gameday.model.queries import QUERIES
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.plan import Plan
 from gameday.planning import build_plan
+from gameday.wiring.looking import Look, promised
 from gameday.wiring.sockets import sockets
-from gameday.wiring.starting import foreseen, preflight
 from tests.planning.a_workspace import ROOT, copied
 
 NOBODY = "http://127.0.0.1:9"
@@ -45,12 +44,10 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return build_plan(load_content(root), "payment-functions-stop", "rehearsal", faults)
 
 
-def codes(plan: Plan, endpoint: str, speed: float) -> list[str]:
-    filled = sockets(REHEARSAL_ENVIRONMENT, endpoint, VirtualClock(speed=speed))
-    try:
-        return [p.code for p in preflight(plan.model_copy(update={"steps": ()}), filled, "preflight")]
-    except CouldNotStart as error:
-        return sorted(p.code for p in error.problems)
+def codes(plan: Plan, endpoint: str | None, speed: float) -> list[str]:
+    clock = VirtualClock(speed=speed)
+    look = Look(plan, sockets(REHEARSAL_ENVIRONMENT, endpoint, clock), clock, "preflight")
+    return sorted(finding.problem.code for finding in promised(look))
 
 
 def test_a_rehearsal_refuses_at_the_start_what_it_could_not_read(plan: Plan) -> None:
@@ -58,8 +55,7 @@ def test_a_rehearsal_refuses_at_the_start_what_it_could_not_read(plan: Plan) -> 
 
 
 def test_on_aws_nothing_of_it_is_refused(plan: Plan) -> None:
-    filled = sockets(REHEARSAL_ENVIRONMENT, None, VirtualClock(speed=1))
-    assert foreseen(plan.signals, filled.observers) == []
+    assert codes(plan, None, 1) == []
 
 
 def test_the_plan_lists_what_these_sources_are_asked(plan: Plan) -> None:

@@ -16,6 +16,10 @@ from gameday.rehearsal.workload.weights import value_of, zone_id, zone_of
 
 ROLE = f"arn:aws:iam::{REHEARSAL_ACCOUNT}:role/gameday-workload"
 CLUSTER = "gameday"  # the one ECS cluster of a rehearsal
+LAYER = "aws-fis-extension-x86_64"  # what Lambda actions need on AWS is there, so that preflight really looks at it
+FIS_BUCKET = "gameday-fis-configuration"
+EXTENDED = {"AWS_FIS_CONFIGURATION_LOCATION": f"arn:aws:s3:::{FIS_BUCKET}/FisConfigs/",
+            "AWS_LAMBDA_EXEC_WRAPPER": "/opt/aws-fis/bootstrap"}  # fmt: skip
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 
 
@@ -77,12 +81,19 @@ def _function(aws: Aws, name: str, tags: dict[str, str]) -> str:
         iam.create_role(RoleName=ROLE.rpartition("/")[2], AssumeRolePolicyDocument=TRUST)
     except iam.exceptions.EntityAlreadyExistsException:
         pass  # another function made it
+    client = aws.client("lambda")
+    layer = client.publish_layer_version(LayerName=LAYER, Content={"ZipFile": _zip("bootstrap")})["LayerVersionArn"]
+    client.create_function(FunctionName=name, Runtime="python3.13", Handler="main.handle", Role=ROLE,
+                           Code={"ZipFile": _zip("main.py")}, Tags=tags, Layers=[layer],
+                           Environment={"Variables": EXTENDED})  # fmt: skip
+    return name
+
+
+def _zip(name: str) -> bytes:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("main.py", "# The piece of the rehearsal serves in its place.\n")
-    aws.client("lambda").create_function(FunctionName=name, Runtime="python3.13", Handler="main.handle", Role=ROLE,
-                                         Code={"ZipFile": code.getvalue()}, Tags=tags)  # fmt: skip
-    return name
+        archive.writestr(name, "# The piece of the rehearsal serves in its place.\n")
+    return code.getvalue()
 
 
 def _instance(aws: Aws, _name: str, tags: dict[str, str]) -> str:
@@ -216,6 +227,7 @@ def _fix_zone_id(zone: str) -> None:
 
 def _buckets(aws: Aws, service: Service) -> None:
     place = {"LocationConstraint": REHEARSAL_REGION}
+    aws.client("s3").create_bucket(Bucket=FIS_BUCKET, CreateBucketConfiguration=place)
     for technology in service.resources.technology:
         if technology.type == "aws:s3:bucket":
             name = name_of(technology.id, service)
