@@ -36,7 +36,8 @@ def lapsed_unheard(state: State, since: Ms, within: Ms | None) -> str | None:
         return None
     for gone, back in state.absences:
         if back > since and used_ms(state, since, max(gone, since)) <= within < used_ms(state, since, back):
-            return f"its limit passed while nobody conducted ({round((back - gone) / 1000)} s), so nobody could be heard"
+            long = round((back - gone) / 1000)
+            return f"its limit passed while nobody conducted ({long} s), so nobody could be heard"
     return None
 
 

@@ -28,7 +28,19 @@ from gameday.faults.outline import outline
 from gameday.faults.preview import preview
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
-from gameday.protocols import Exhibits, Fault, Note, Order, Outline, Outlines, Preview, ProviderStatus, Trace
+from gameday.protocols import (
+    Exhibits,
+    Fault,
+    Note,
+    Order,
+    Outline,
+    Outlines,
+    Preview,
+    ProviderStatus,
+    Sweeps,
+    Tagged,
+    Trace,
+)
 
 __all__ = ["CLEAN_LOOKS", "FisFault", "FisSettings", "parameters", "template"]
 
@@ -205,6 +217,27 @@ class FisFault:
         found = self._experiment(trace["experiment"]) if "experiment" in trace else None
         return {} if found is None else read_exhibits(self._aws, found)
 
+    def tagged(self) -> Sequence[Tagged]:
+        """Experiments that have not ended, and templates, of every run. Templates first, so that no late start comes
+        from one; running experiments are not affected by that."""
+        templates = [_tagged("FIS experiment template", item, "there") for item in self._ours(
+            "ListExperimentTemplates", "list_experiment_templates", "experimentTemplates")]  # fmt: skip
+        experiments = self._ours("ListExperiments", "list_experiments", "experiments")
+        active = [item for item in experiments if _read(item)[0] not in _OVER]
+        return [*templates, *(_tagged("FIS experiment", item, item["state"]["status"]) for item in active)]
+
+    def _ours(self, call: str, operation: str, key: str) -> list[Any]:
+        with told(f"fis {call}"):
+            pages = self._fis.get_paginator(operation).paginate()
+            return [item for page in pages for item in page[key] if RUN_TAG in item.get("tags", {})]
+
+    def remove(self, tagged: Tagged) -> ProviderStatus:
+        """Delete a template, stop an experiment."""
+        if tagged.kind == "FIS experiment template":
+            self._delete(tagged.id)
+            return ProviderStatus("ended", "deleted", clean=True)
+        return self._stop(tagged.id) or ProviderStatus("ended", "AWS does not know it", clean=True)
+
     def _templates(self, trace: Trace) -> set[str]:
         """By id, or by tag: a crash may have come between the call and its note."""
         if "template" in trace:
@@ -218,6 +251,10 @@ class FisFault:
             return {item["id"] for page in pages for item in page[key] if wanted <= item.get("tags", {}).items()}
 
 
+def _tagged(kind: str, item: Any, state: str) -> Tagged:
+    return Tagged(kind, item["id"], state, item["tags"][RUN_TAG], item["tags"].get(STEP_TAG, ""))
+
+
 def _read(experiment: Any) -> tuple[State, str]:
     state = experiment["state"]
     return _STATES.get(state["status"], "unknown"), f"{state['status']} {state.get('reason', '')}".strip()
@@ -225,5 +262,5 @@ def _read(experiment: Any) -> tuple[State, str]:
 
 if TYPE_CHECKING:  # mypy proves here that the provider fits its sockets
 
-    def _fits(fault: FisFault) -> tuple[Fault, Outlines, Preview, Exhibits]:
-        return fault, fault, fault, fault
+    def _fits(fault: FisFault) -> tuple[Fault, Outlines, Preview, Exhibits, Sweeps]:
+        return fault, fault, fault, fault, fault

@@ -69,7 +69,7 @@ class AwsApp:
             return answer(200, self.insights.call(asked.operation, asked.wire(), asked.region), JSON_TYPE)
         if asked.service == "xray":
             return answer(200, self.xray.call(asked.operation, asked.wire()))
-        if asked.service == "ssm" and asked.operation in self.ssm.operations:
+        if asked.service == "ssm" and self.ssm.serves(asked.operation, asked.wire):
             return answer(200, self.ssm.call(asked.operation, asked.wire()), "application/x-amz-json-1.1")
         return self._stock(asked)
 

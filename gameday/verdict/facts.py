@@ -212,6 +212,11 @@ def _claimed(facts: Facts, event: Event) -> None:
         facts.absences.append((facts.newest_ms, event.at))
 
 
+def _resumed(facts: Facts, _event: Event) -> None:
+    """The ledger is read once more, and says again what is wrong with it."""
+    facts.ledger_damaged = False
+
+
 def _failed_read(facts: Facts, event: Event) -> None:
     """A source that was asked and did not answer: what it would have said is unknown, not out of sight."""
     if facts.ended_status is not None:
@@ -253,6 +258,7 @@ def _run_ended(facts: Facts, event: Event) -> None:
 _HANDLERS: dict[str, Handler] = {
     "run.opened": _opened,
     "conductor.claimed": _claimed,
+    "run.resumed": _resumed,
     "plan.registered": _registered,
     "timeline.started": _timeline,
     "step.started": _step_started,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gameday.clock import iso
+from gameday.clock import Ms, iso
 from gameday.errors import EXIT_CODES
 from gameday.journal.events import Event
 from gameday.model.measure import LEDGER_METRICS

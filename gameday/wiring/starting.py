@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gameday import __version__
 from gameday.aws import CallFailed
 from gameday.clock import Anchor, Clock, ScenarioClock, wall_ms
-from gameday.conductor.effects import Threads
+from gameday.conductor.effects import Inline, Threads
 from gameday.conductor.ledger import Ledger
 from gameday.conductor.perform import Performer, keeper, order_of
 from gameday.conductor.sampling import sources
@@ -67,7 +67,7 @@ def lock_service(root: Path, environment: str, service: str) -> Lock:
     A rehearsal is one loopback AWS for the whole workspace, so there only one run goes on at a time.
     """
     rehearsed = environment == REHEARSAL
-    found = rehearsal_lock(root) if rehearsed else take_lock(_locks(root) / f"{environment}-{service}.lock")
+    found = rehearsal_lock(root) if rehearsed else take_lock(locks_folder(root) / f"{environment}-{service}.lock")
     if found is None:
         write = "wait until it has ended, or: gameday abort"
         raise could_not_start("SERVICE_BUSY", f"another run holds {service} in {environment}", write)
@@ -76,10 +76,11 @@ def lock_service(root: Path, environment: str, service: str) -> Lock:
 
 def rehearsal_lock(root: Path) -> Lock | None:
     """The right to use the rehearsal of this workspace; None while another run has it."""
-    return take_lock(_locks(root) / f"{REHEARSAL}.lock")
+    return take_lock(locks_folder(root) / f"{REHEARSAL}.lock")
 
 
-def _locks(root: Path) -> Path:
+def locks_folder(root: Path) -> Path:
+    """Where the locks of services and of the rehearsal are."""
     return root / ".gameday" / "locks"
 
 
@@ -183,6 +184,7 @@ def conduct(
     clock: Clock,
     *,
     unattended: bool,
+    effects: Threads | Inline | None = None,
 ) -> Conductor:
     """A conductor for a run folder whose journal this process has claimed."""
     from gameday.journal.store import read
@@ -196,7 +198,7 @@ def conduct(
         plan, ledger, sockets.faults, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir)
     )
     play: Script = scripted if unattended else _nobody
-    return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, Threads(), play,
+    return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, effects or Threads(), play,
                      rehearsal.disturbed if rehearsal else None)  # fmt: skip
 
 
