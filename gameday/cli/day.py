@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gameday.plan import Plan
     from gameday.planning.case import Case
     from gameday.rehearsal.client import Rehearsal
+    from gameday.wiring.sockets import Sockets
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -96,6 +97,7 @@ class Day:
         endpoint = rehearsal.endpoint if rehearsal else None
         channels = content.workspace.model.channels if content.workspace else {}
         filled = sockets(case.environment, endpoint, clock_of(rehearsal), channels)
+        self._tell_leftovers(root, wishes.environment, filled)
         plan = build_plan(content, case.scenario.id, wishes.environment, filled.faults)
         may_start(plan)
         for problem in preflight(plan, filled, "preflight"):
@@ -117,6 +119,12 @@ class Day:
 
                 write = f"gameday recover {found.run}, and see its report"
                 raise could_not_start("LEFTOVERS", f"run {found.run} left something behind: {found.said}", write)
+
+    def _tell_leftovers(self, root: Path, environment: str, filled: Sockets) -> None:
+        from gameday.wiring.sweeping import told_at_start
+
+        for line in told_at_start(root, environment, filled):
+            self.say(line)
 
     def _rehearse(self, content: Content, root: Path, service: str) -> Rehearsal:
         from gameday.wiring.rehearsing import open_rehearsal

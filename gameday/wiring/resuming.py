@@ -23,7 +23,7 @@ from gameday.journal.state import State
 from gameday.journal.store import Journal
 from gameday.plan import Plan
 from gameday.runs import JOURNAL, LOCK
-from gameday.wiring.sockets import Sockets
+from gameday.wiring.sockets import Configured, Sockets
 from gameday.wiring.starting import LEDGER, PLAN, Lock, conduct, take_lock
 from gameday.wiring.taking_over import Known, Reached, in_aws, known, mirror, reach
 
@@ -39,6 +39,7 @@ def resume(
     unattended: bool,
     show: Callable[[Plan, Path, Clock], Show],
     library: Sequence[Path] = (),
+    channels: Configured | None = None,
     reached: Reached | None = None,
 ) -> tuple[Conductor, Lock, Reached]:
     """A conductor for this run that has only to walk, and the lock that must be held until it has ended.
@@ -54,7 +55,7 @@ def resume(
     try:
         found = known(run_dir)
         plan = _may_go_on(found, [root, *library])
-        world = reached or _reach(root, found)
+        world = reached or _reach(root, found, channels)
         return _go_on(run_dir, plan, world, unattended, show), lock, world
     except BaseException:
         lock.release()
@@ -107,8 +108,8 @@ def _damaged(found: Known) -> Iterator[Problem]:
         yield Problem(problem.code, problem.message, f"gameday recover {found.run_dir.name}", problem.place)
 
 
-def _reach(root: Path, found: Known) -> Reached:
-    world = reach(root, found)
+def _reach(root: Path, found: Known, channels: Configured | None) -> Reached:
+    world = reach(root, found, channels)
     if world.filled is None:
         what = f"the rehearsal of {found.run_dir.name} has ended, and all that was broken in it"
         raise could_not_start("REHEARSAL_GONE", what, f"gameday recover {found.run_dir.name}")

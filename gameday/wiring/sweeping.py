@@ -83,6 +83,23 @@ def sweep(root: Path, environment: str, regions: Regions, clock: Clock) -> Swept
     return Swept(left, gone, now.held, now.unread)
 
 
+def told_at_start(root: Path, environment: str, filled: Sockets) -> list[str]:
+    """What other runs left in the environment, in lines for the user; a run may begin all the same. The caller holds
+    the locks of a run that begins, so that what has no folder is nobody's here."""
+    found, _ = _tagged({filled.aws.environment.region: filled})
+    others = [x for x in found if (folder := _folder_of(root, x.what)) is None or not is_live(folder)]
+    lines = [f"Another run left this behind: {words(leftover)}" for leftover in others]
+    return [*lines, f"  To remove it: gameday sweep --environment {environment} --yes"] if lines else []
+
+
+def words(leftover: Leftover) -> str:
+    """One leftover in a line."""
+    what = leftover.what
+    whose = f"run {what.run}" if what.run else f"a run of ours ({what.mark})"
+    step = f", step {what.step}" if what.step else ""
+    return f"{what.kind} {what.id} in {leftover.region}, {what.state}, of {whose}{step}"
+
+
 def of_run(filled: Sockets, run: str, plan: Plan | None) -> list[tuple[Sweeps, Tagged]]:
     """What bears the tag of this run, whatever its ledger says, of the providers that its plan uses; of all without a
     plan. CallFailed when it cannot be read."""

@@ -23,7 +23,7 @@ from gameday.plan import Plan, load_plan
 from gameday.protocols import Fault, ProviderStatus, Trace
 from gameday.runs import JOURNAL
 from gameday.wiring.rehearsing import RECORD, clock_after, end_leftovers, still_there
-from gameday.wiring.sockets import Sockets, sockets
+from gameday.wiring.sockets import Configured, Sockets, sockets
 from gameday.wiring.starting import PLAN
 
 if TYPE_CHECKING:
@@ -81,16 +81,16 @@ class Reached:
     effects: Threads | Inline | None = None
 
 
-def reach(root: Path, found: Known) -> Reached:
+def reach(root: Path, found: Known, channels: Configured | None = None) -> Reached:
     """The world of this run: its rehearsal while that lives, else its environment's AWS in real time."""
     if not found.rehearsed:
         environment = found.plan.environment_definition if found.plan else _by_name(root, found.state.environment)
-        filled = None if environment is None else sockets(environment, None)
+        filled = None if environment is None else sockets(environment, None, channels=channels)
         return Reached(filled, ScenarioClock(Anchor.here()))
     rehearsal = still_there(found.run_dir, root)
     if rehearsal is not None:
         clock = rehearsal.clock()
-        return Reached(sockets(REHEARSAL_ENVIRONMENT, rehearsal.endpoint, clock), clock, rehearsal)
+        return Reached(sockets(REHEARSAL_ENVIRONMENT, rehearsal.endpoint, clock, channels), clock, rehearsal)
     end_leftovers(root)
     if not found.events:
         return Reached(None, ScenarioClock(Anchor.here()))
