@@ -93,7 +93,7 @@ def _lines(found: Swept, environment: str, acted: bool) -> list[str]:
     for leftover in found.left:
         more = f": {leftover.wrong}" if leftover.wrong else ""
         folder = f"; its folder is here: gameday recover {leftover.what.run}" if leftover.folder else ""
-        lines.append(f"LEFT  {words(leftover)}{more}{folder}")
+        lines.append(f"LEFT  {words(leftover)}, {leftover.what.state}{more}{folder}")
     lines += [f"KEPT  {words(x)}: {x.held}" for x in found.held]
     lines += [f"NOT READ  {text}" for text in found.unread]
     if found.left and not acted:

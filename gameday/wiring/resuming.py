@@ -56,7 +56,12 @@ def resume(
         found = known(run_dir)
         plan = _may_go_on(found, [root, *library])
         world = reached or _reach(root, found, channels)
-        return _go_on(run_dir, plan, world, unattended, show), lock, world
+        conductor = _go_on(run_dir, plan, world, unattended)
+        conductor.show = show(plan, run_dir, world.clock)
+        for event in found.events:
+            conductor.show(event)  # what has happened so far
+        _open(conductor, world)
+        return conductor, lock, world
     except BaseException:
         lock.release()
         raise
@@ -118,22 +123,21 @@ def _reach(root: Path, found: Known, channels: Configured | None) -> Reached:
     return world
 
 
-def _go_on(
-    run_dir: Path, plan: Plan, world: Reached, unattended: bool, show: Callable[[Plan, Path, Clock], Show]
-) -> Conductor:
-    clock, filled = world.clock, world.filled
-    assert filled is not None  # _reach says so
+def _go_on(run_dir: Path, plan: Plan, world: Reached, unattended: bool) -> Conductor:
+    assert world.filled is not None  # _reach says so
     journal = Journal.open(run_dir / JOURNAL)
-    journal.claim(os.getpid(), clock.now(), clock.wall())
-    conductor = conduct(run_dir, plan, filled, world.rehearsal, journal, clock, unattended=unattended,
-                        effects=world.effects)  # fmt: skip
-    conductor.show = show(plan, run_dir, clock)
-    for draft in list(_opening(plan, conductor.state, filled, clock.now())):
+    journal.claim(os.getpid(), world.clock.now(), world.clock.wall())
+    return conduct(run_dir, plan, world.filled, world.rehearsal, journal, world.clock, unattended=unattended,
+                   effects=world.effects)  # fmt: skip
+
+
+def _open(conductor: Conductor, world: Reached) -> None:
+    assert world.filled is not None  # _reach says so
+    for draft in list(_opening(conductor.plan, conductor.state, world.filled, world.clock.now())):
         conductor.record(draft)
-    lost = mirror(conductor.ledger, plan, conductor.state)
+    lost = mirror(conductor.ledger, conductor.plan, conductor.state)
     if lost:
         conductor.record(Draft("note", {"text": f"the undo ledger had lost {', '.join(lost)}; taken from the journal"}))
-    return conductor
 
 
 def _opening(plan: Plan, state: State, filled: Sockets, now: Ms) -> Iterator[Draft]:

@@ -97,7 +97,7 @@ def words(leftover: Leftover) -> str:
     what = leftover.what
     whose = f"run {what.run}" if what.run else f"a run of ours ({what.mark})"
     step = f", step {what.step}" if what.step else ""
-    return f"{what.kind} {what.id} in {leftover.region}, {what.state}, of {whose}{step}"
+    return f"{what.kind} {what.id} in {leftover.region}, of {whose}{step}"
 
 
 def of_run(filled: Sockets, run: str, plan: Plan | None) -> list[tuple[Sweeps, Tagged]]:

@@ -60,14 +60,18 @@ def known(run_dir: Path) -> Known:
     try:
         events, _ = read(run_dir / JOURNAL)
     except (GamedayError, OSError) as error:
-        trouble.append(str(error))
+        trouble.append(_why(JOURNAL, error))
     try:
         plan = load_plan(run_dir / PLAN)
     except (GamedayError, OSError) as error:
-        trouble.append(str(error))
+        trouble.append(_why(PLAN, error))
     if not events and not trouble:
         trouble.append("its journal is empty: it never began")
     return Known(run_dir, plan, events, "; ".join(trouble))
+
+
+def _why(name: str, error: GamedayError | OSError) -> str:
+    return f"{name}: {error.problems[0].message if isinstance(error, GamedayError) else error}"
 
 
 @dataclass(frozen=True)
