@@ -192,7 +192,7 @@ def _acknowledged(facts: Facts, event: Event) -> None:
 
 
 def _alarm(facts: Facts, event: Event) -> None:
-    if event.what["state"] == "ALARM":
+    if event.what["state"] == "ALARM" and facts.ended_status is None:
         facts.alarms.append((event.what["since_ms"], event.seq, event.what["signal"]))
 
 
