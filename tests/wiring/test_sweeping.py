@@ -1,8 +1,9 @@
-"""``gameday sweep``: by our tags alone, in every Region, and never what somebody conducts. Against stock moto's FIS, which
-boto3 cannot tell from AWS, and our own Systems Manager behind a fake door."""
+"""``gameday sweep``: by our tags alone, in every Region, and never what somebody conducts. Against stock moto's FIS,
+which boto3 cannot tell from AWS, and our own Systems Manager without the wire between."""
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -42,10 +43,15 @@ def aws() -> Iterator[Aws]:
     server.start()
     host, port = server.get_host_and_port()
     found = Aws(REHEARSAL_ENVIRONMENT, f"http://{host}:{port}")
-    found.client("fis")
+    emptied(f"http://{host}:{port}")
     yield found
     found.close()
     server.stop()
+
+
+def emptied(endpoint: str) -> None:
+    """moto keeps what it holds for the whole process."""
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", b""), timeout=10).close()
 
 
 def started(aws: Aws, run: str) -> None:
@@ -75,8 +81,8 @@ def test_a_look_touches_nothing_and_a_sweep_leaves_nothing_of_ours(aws: Aws, tmp
     started(aws, "lost")
     fis = aws.client("fis")
     theirs = fis.create_experiment_template(
-        description="theirs", roleArn="arn:aws:iam::123456789012:role/x", stopConditions=[{"source": "none"}], actions={},
-        tags={"team": "other"},
+        description="theirs", roleArn="arn:aws:iam::123456789012:role/x", stopConditions=[{"source": "none"}],
+        actions={}, tags={"team": "other"},
     )["experimentTemplate"]["id"]  # fmt: skip
     clock = VirtualClock()
     for _ in range(2):
