@@ -74,7 +74,9 @@ def _may_go_on(found: Known, library: Sequence[Path]) -> Plan:
         write = f"gameday run SCENARIO, or gameday report {name}"
         raise could_not_start("RUN_ENDED", f"{name} has ended ({state.ended_status})", write)
     if found.plan is None or found.trouble:
-        raise DamagedRun(Problem("RUN_UNREADABLE", f"{name}: {found.trouble}", f"gameday recover {name}"))
+        raise DamagedRun(
+            Problem("RUN_UNREADABLE", f"what the run left cannot be read: {found.trouble}", f"gameday recover {name}")
+        )
     if state.go_by is None:
         raise could_not_start("RUN_NOT_BEGUN", f"{name} never got its go, and nothing was done in it", "gameday run")
     problems = [*_altered(found, found.plan), *_changed(found, found.plan, library), *_damaged(found)]

@@ -4,7 +4,7 @@ which boto3 cannot tell from AWS, and our own Systems Manager without the wire b
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,11 +136,23 @@ def test_what_cannot_be_removed_or_read_is_never_called_gone(aws: Aws, tmp_path:
 
 
 # ---- Systems Manager: a mark in place of a tag
+class Minute:
+    """A document that lasts a minute."""
+
+    def begin(self, document: str, instances: Sequence[str], parameters: Mapping[str, str]) -> int:
+        return 60_000
+
+    def end(self, document: str, instances: Sequence[str], parameters: Mapping[str, str]) -> None:
+        """It leaves nothing."""
+
+
 class Door:
     """The rehearsal's Systems Manager, without the wire between."""
 
     def __init__(self) -> None:
         self.engine = SsmEngine(VirtualClock(), lambda tags: ["i-1"])
+        self.engine.commands["AWSFIS-Run-CPU-Stress"] = Minute()
+        self.engine.automations["AWS-StopEC2Instance"] = Minute()
         self.api = SsmApi(self.engine)
 
     def client(self, service: str) -> Any:
