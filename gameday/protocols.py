@@ -173,6 +173,32 @@ class Preview(Protocol):
     def preview(self, order: Order) -> Sequence[Problem]: ...
 
 
+@dataclass(frozen=True)
+class Tagged:
+    """Something that is there now and bears our tag. ``run`` is the tag's value, "" where only ``mark`` (made of run
+    and step, see ``faults.ssm.mark``) says whose it is."""
+
+    kind: str
+    id: str
+    state: str
+    run: str = ""
+    step: str = ""
+    mark: str = ""
+
+
+@runtime_checkable
+class Sweeps(Protocol):
+    """Optional: find by our tags alone what is still there, for when ledger and folder are lost."""
+
+    def tagged(self) -> Sequence[Tagged]:
+        """All of it, of every run, in the order in which it is to be removed. CallFailed when it cannot be read."""
+        ...
+
+    def remove(self, tagged: Tagged) -> ProviderStatus:
+        """Stop or delete it. Idempotent. CallFailed when AWS refuses, or does not answer."""
+        ...
+
+
 @runtime_checkable
 class DryRun(Protocol):
     """Optional: let the provider resolve the targets itself, and break nothing. What it makes for that is a leftover

@@ -133,6 +133,7 @@ class Day:
         endpoint, clock = rehearsal.endpoint if rehearsal else None, clock_of(rehearsal)
         channels = content.workspace.model.channels if content.workspace else {}
         filled = sockets(case.environment, endpoint, clock, channels)
+        self._tell_leftovers(root, wishes.environment, filled)
         plan = build_plan(content, case.scenario.id, wishes.environment, filled.faults)
         approved(root, plan)
         return root, plan, filled, rehearsal, self._preflight(content, root, plan, filled, rehearsal, clock)
@@ -168,6 +169,12 @@ class Day:
 
                 write = f"gameday recover {found.run}, and see its report"
                 raise could_not_start("LEFTOVERS", f"run {found.run} left something behind: {found.said}", write)
+
+    def _tell_leftovers(self, root: Path, environment: str, filled: Sockets) -> None:
+        from gameday.wiring.sweeping import told_at_start
+
+        for line in told_at_start(root, environment, filled):
+            self.say(line)
 
     def _rehearse(self, content: Content, root: Path, service: str) -> Rehearsal:
         from gameday.wiring.rehearsing import open_rehearsal

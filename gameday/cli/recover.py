@@ -64,7 +64,8 @@ def recover_all(
             continue
         left = f"left {', '.join(found.left)}; " if found.left else "left nothing; "
         say(f"{run_dir.name}: {left}{found.said}" + ("" if found.clean else ". SOMETHING MAY STILL BE THERE"))
-        _report(run_dir, say)
+        if (run_dir / "plan.json").exists():
+            _report(run_dir, say)
         yield found
     _put_away(root, locked)
 

@@ -11,7 +11,7 @@ from typing import Literal
 from gameday.clock import Ms
 from gameday.conductor.actions import Action, CallStep, Deliver, record
 from gameday.conductor.sight import look
-from gameday.conductor.timing import used_ms
+from gameday.conductor.timing import lapsed_unheard, used_ms
 from gameday.journal.state import PromptState, State, StepState
 from gameday.model.runbook import RunbookStep
 from gameday.model.scenario import RoleExpectation
@@ -38,8 +38,9 @@ def role_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, n
     if prompt is not None:
         yield from _answered(state, step, held, prompt, now)
     elif step.within_ms is not None and used_ms(state, held.started_ms or now, now) > step.within_ms:
-        why = f"nothing could be put before {recipient(plan, state, step.to or 'facilitator', now)}"
-        yield record("step.ended", step=step.id, result="missed", why=why, after_ms=None)
+        unheard = lapsed_unheard(state, held.started_ms or now, step.within_ms)
+        why = unheard or f"nothing could be put before {recipient(plan, state, step.to or 'facilitator', now)}"
+        yield record("step.ended", step=step.id, result="unknown" if unheard else "missed", why=why, after_ms=None)
     else:
         yield _deliver(plan, state, step, step.says or step.title, expects, now)
 
@@ -59,11 +60,17 @@ def _answered(state: State, step: PlannedStep, held: StepState, prompt: PromptSt
     if prompt.done_ms is not None:
         after = used_ms(state, prompt.delivered_ms, prompt.done_ms)
         late = step.within_ms is not None and after > step.within_ms
-        result, why = ("missed", "it came too late") if late else ("met", None)
+        result, why = _too_late(state, step, prompt, "it came too late") if late else ("met", None)
         yield record("step.ended", step=step.id, result=result, why=why, after_ms=after, by=prompt.done_by)
     elif step.within_ms is not None and used_ms(state, prompt.delivered_ms, now) > step.within_ms:
-        why = f"{prompt.to} did not {prompt.expects} in time"
-        yield record("step.ended", step=step.id, result="missed", why=why, after_ms=None)
+        result, why = _too_late(state, step, prompt, f"{prompt.to} did not {prompt.expects} in time")
+        yield record("step.ended", step=step.id, result=result, why=why, after_ms=None)
+
+
+def _too_late(state: State, step: PlannedStep, prompt: PromptState, why: str) -> tuple[str, str]:
+    """Missed; but unknown when the limit passed while there was no conductor to hear them."""
+    unheard = lapsed_unheard(state, prompt.delivered_ms, step.within_ms)
+    return ("unknown", unheard) if unheard else ("missed", why)
 
 
 def task_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
@@ -75,7 +82,9 @@ def task_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, n
         last = max(done.values(), default=now)
         yield _task_ended(step, "done", None, used_ms(state, started, last))
     elif step.within_ms is not None and after > step.within_ms:
-        yield _task_ended(step, "expired", f"step {left[0].number} was not done in time", after)
+        unheard = lapsed_unheard(state, started, step.within_ms)
+        why = unheard or f"step {left[0].number} was not done in time"
+        yield _task_ended(step, "unknown" if unheard else "expired", why, after)
     else:
         yield from _runbook_step(plan, state, step, left[0], after, now)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gameday.clock import Ms
-from gameday.conductor.actions import Action, End, ReconcileLedger, record
+from gameday.conductor.actions import Action, End, ReconcileLedger, StartFault, record
 from gameday.conductor.faulting import fault_actions, longest_gone, settled
-from gameday.conductor.guards import guard_actions
+from gameday.conductor.guards import guard_actions, guarded
 from gameday.conductor.steady import largest_period, settling, unsteady
 from gameday.conductor.steps import step_actions, withdraw
 from gameday.journal.state import State
@@ -28,8 +28,17 @@ def decide(plan: Plan, state: State, now: Ms) -> list[Action]:
     if state.ended_status is not None:
         return []
     actions = list(_actions(plan, state, now))
+    if behind(plan, state):
+        actions = [a for a in actions if not isinstance(a, StartFault)]
     unread = unreconciled(plan, state) if any(isinstance(a, End) for a in actions) else []
     return [*(a for a in actions if not isinstance(a, End)), *unread] if unread else actions
+
+
+def behind(plan: Plan, state: State) -> set[str]:
+    """Signals of which this conductor has not yet read what was missed before it took the run over. Until then nothing
+    new begins. A source that fails is not waited for, unless a guard needs it: that one fires when it stays unread."""
+    unread = {s for s in guarded(plan) if 0 < state.read_to.get(s, 0) < state.claimed_ms} if state.absences else set()
+    return state.behind | unread
 
 
 def unreconciled(plan: Plan, state: State) -> list[Action]:
@@ -90,6 +99,8 @@ def _execute(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     yield from guard_actions(plan, state, now)
     if state.timeline_at(now) >= plan.max_duration_ms:
         yield record("abort.asked", why="max_duration is over")
+        return
+    if behind(plan, state):
         return
     yield from step_actions(plan, state, now)
     if all(state.step(s.id).status == "ended" for s in plan.steps):

@@ -45,6 +45,11 @@ def guard_actions(plan: Plan, state: State, now: Ms) -> Iterator[Record]:
             yield record("guard.fired", guard=name, value=round(value, 4))
 
 
+def guarded(plan: Plan) -> set[str]:
+    """The signals that guards look at."""
+    return {signal.id for guard in plan.guards for signal in _signals(plan, guard)}
+
+
 def _signals(plan: Plan, guard: Guard) -> list[Signal]:
     if isinstance(guard, ToleranceGuard):
         tolerance = next(t for t in plan.tolerances if t.id == guard.tolerance)

@@ -43,6 +43,8 @@ class Outstanding:
 
     left: list[Leftover]
     damaged: list[Problem]
+    over: frozenset[str] = frozenset()
+    """Steps that it says were seen gone."""
 
 
 def outstanding(path: Path) -> Outstanding:
@@ -62,7 +64,7 @@ def outstanding(path: Path) -> Outstanding:
         if not sound:
             fold.distrust()
             damaged.append(_damage(path, number, f"line {number} is not what was written"))
-    return Outstanding(list(fold.left.values()), damaged)
+    return Outstanding(list(fold.left.values()), damaged, frozenset(fold.over))
 
 
 def _damage(path: Path, line: int, what: str) -> Problem:
@@ -74,13 +76,13 @@ class _Fold:
 
     def __init__(self) -> None:
         self.left: dict[str, Leftover] = {}
-        self._over: set[str] = set()
+        self.over: set[str] = set()
         self._whole = True
 
     def distrust(self) -> None:
         """A line was damaged: it may have been the intend of any step, one seen gone before included."""
         self._whole = False
-        self._over.clear()
+        self.over.clear()
 
     def take(self, record: dict[str, Any]) -> bool:
         """Apply one record; False when it lacks what its kind must have."""
@@ -88,7 +90,7 @@ class _Fold:
             step, op = str(record["step"]), record["op"]
             if op == "gone":
                 self.left.pop(step, None)
-                self._over.add(step)
+                self.over.add(step)
                 return True
             facts = {str(key): str(value) for key, value in record["facts"].items()}
             return op in ("intend", "note") and self._there(op, step, facts, str(record["provider"]))
@@ -101,7 +103,7 @@ class _Fold:
             self.left[step] = Leftover(step, provider, facts)
         elif step in self.left:
             self.left[step].trace.update(facts)
-        elif not self._whole and provider and step not in self._over:
+        elif not self._whole and provider and step not in self.over:
             self.left[step] = Leftover(step, provider, facts)
         return True
 

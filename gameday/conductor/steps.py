@@ -89,7 +89,8 @@ def _alarm(
     elif limit is not None and now >= max(limit, state.claimed_ms) + _late(signal):
         read = state.read_to.get(signal.id, 0) >= limit
         why = f"{expect.alarm} did not go to {expect.state} in time" if read else f"{expect.alarm} could not be read"
-        yield ended(step, held, "missed", now, why, after_ms=None)
+        unseen = _changed_unseen(state, signal.id, started, limit)
+        yield ended(step, held, "unknown" if unseen else "missed", now, unseen or why, after_ms=None)
 
 
 def _entries(state: State, signal_id: str, started: Ms, limit: Ms | None) -> list[tuple[Ms, str]]:
@@ -98,6 +99,14 @@ def _entries(state: State, signal_id: str, started: Ms, limit: Ms | None) -> lis
     held = [e for e in known if e[0] <= started][-1:]
     go = started if state.t_go is None else state.t_go
     return [*(e for e in held if e[0] >= go), *(e for e in known if e[0] > started)]
+
+
+def _changed_unseen(state: State, signal_id: str, started: Ms, limit: Ms) -> str | None:
+    """Why nobody can say what state an alarm was in: it changed while nobody conducted, and an alarm tells only its
+    last change. Metrics are kept, and are read afterwards."""
+    away = state.unattended(started, limit)
+    changed = away and any(away[0] < since <= away[1] for since, _ in state.alarms.get(signal_id, ()))
+    return "it changed while nobody conducted, and an alarm tells only its last change" if changed else None
 
 
 def _signal(

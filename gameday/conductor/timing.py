@@ -29,6 +29,18 @@ def waits_since(state: State, step: PlannedStep, now: Ms) -> Ms | None:
     return since if since is not None and since <= now and state.held_since is None else None
 
 
+def lapsed_unheard(state: State, since: Ms, within: Ms | None) -> str | None:
+    """Why nobody can say whether a limit on people was kept: it passed while nobody conducted, who could have heard
+    them. None when it did not."""
+    if within is None:
+        return None
+    for gone, back in state.absences:
+        if back > since and used_ms(state, since, max(gone, since)) <= within < used_ms(state, since, back):
+            long = round((back - gone) / 1000)
+            return f"its limit passed while nobody conducted ({long} s), so nobody could be heard"
+    return None
+
+
 def used_ms(state: State, since: Ms, now: Ms) -> Ms:
     """Time since then in which the timeline went on."""
     return state.timeline_at(now) - state.timeline_at(since)

@@ -70,6 +70,7 @@ class Conductor:
         self.inbox = Inbox(self.plan, self.run_dir)
         self.mapping = Mapping(self.sources)
         self._polled: dict[str, Ms] = {}
+        self._undone = False
         self._asleep, self._offset = suspended_ns(), self._wall_offset()
         self._disturbed_to = self.state.phase_ms.get("baseline", self.clock.now())
 
@@ -104,7 +105,8 @@ class Conductor:
         except BaseException:
             self.undo_rest("the conductor failed")
             raise
-        self.undo_rest("end of the run")
+        if not self._undone:
+            self.undo_rest("end of the run")
         return self.state.ended_status
 
     def _broke(self, error: OSError) -> RunBroke:
@@ -158,6 +160,9 @@ class Conductor:
                 self._send(action)
 
     def _end(self, end: End) -> None:
+        """What could not be taken back so far is tried once more first, so that the last word is the truth."""
+        self._undone = True
+        self.undo_rest("end of the run")
         if self.state.phase != "ended":
             self.record(Draft("phase.entered", {"phase": "ended"}))
         self.record(Draft("run.ended", {"status": end.status, "why": end.why}))

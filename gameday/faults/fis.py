@@ -42,6 +42,8 @@ from gameday.protocols import (
     Preview,
     ProviderStatus,
     Requires,
+    Sweeps,
+    Tagged,
     Trace,
 )
 
@@ -178,6 +180,28 @@ class FisFault:
         found = self._calls(trace).experiment(trace["experiment"]) if "experiment" in trace else None
         return {} if found is None else read_exhibits(self._aws.at(None, trace.get("region")), found)
 
+    def tagged(self) -> Sequence[Tagged]:
+        """Experiments that have not ended, and templates, of every run. Templates first, so that no late start comes
+        from one; running experiments are not affected by that."""
+        calls = self._calls({})
+        templates = [_tagged("FIS experiment template", item, "there") for item in calls.ours(
+            "ListExperimentTemplates", "list_experiment_templates", "experimentTemplates", RUN_TAG)]  # fmt: skip
+        experiments = calls.ours("ListExperiments", "list_experiments", "experiments", RUN_TAG)
+        active = [item for item in experiments if status_of(item)[0] not in OVER]
+        return [*templates, *(_tagged("FIS experiment", item, item["state"]["status"]) for item in active)]
+
+    def remove(self, tagged: Tagged) -> ProviderStatus:
+        """Delete a template, stop an experiment."""
+        calls = self._calls({})
+        if tagged.kind == "FIS experiment template":
+            calls.delete(tagged.id)
+            return ProviderStatus("ended", "deleted", clean=True)
+        return calls.stop(tagged.id) or ProviderStatus("ended", "AWS does not know it", clean=True)
+
+
+def _tagged(kind: str, item: Any, state: str) -> Tagged:
+    return Tagged(kind, item["id"], state, item["tags"][RUN_TAG], item["tags"].get(STEP_TAG, ""))
+
 
 def _roles(order: Order) -> dict[str, str]:
     """The role that FIS takes in each account of the targets. CouldNotStart when one has none, or the environment."""
@@ -217,5 +241,5 @@ def _tags(trace: Trace) -> dict[str, str]:
 
 if TYPE_CHECKING:  # mypy proves here that the provider fits its sockets
 
-    def _fits(fault: FisFault) -> tuple[Fault, Outlines, Preview, DryRun, Requires, Exhibits]:
-        return fault, fault, fault, fault, fault, fault
+    def _fits(fault: FisFault) -> tuple[Fault, Outlines, Preview, DryRun, Requires, Exhibits, Sweeps]:
+        return fault, fault, fault, fault, fault, fault, fault

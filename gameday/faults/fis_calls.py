@@ -87,6 +87,12 @@ class FisCalls:
             pages = self.client.get_paginator(operation).paginate()
             return {item["id"] for page in pages for item in page[key] if tags.items() <= item.get("tags", {}).items()}
 
+    def ours(self, call: str, operation: str, key: str, tag: str) -> list[Any]:
+        """Those that bear this tag, whatever its value."""
+        with told(f"fis {call}"):
+            pages = self.client.get_paginator(operation).paginate()
+            return [item for page in pages for item in page[key] if tag in item.get("tags", {})]
+
 
 def status_of(experiment: Any) -> tuple[State, str]:
     """The state, and AWS's own words."""

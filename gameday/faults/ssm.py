@@ -9,6 +9,7 @@ what it did it takes back only if it does so itself (the AWSFIS documents do).
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,13 +27,25 @@ from gameday.model.service import Technology
 from gameday.model.types import Scalar, Strict, Text
 from gameday.model.workspace import Environment
 from gameday.plan import Call, Home
-from gameday.protocols import Fault, Note, Order, Outline, Outlines, ProviderStatus, Requires, Trace
+from gameday.protocols import (
+    Fault,
+    Note,
+    Order,
+    Outline,
+    Outlines,
+    ProviderStatus,
+    Requires,
+    Sweeps,
+    Tagged,
+    Trace,
+)
 
 CLEAN_LOOKS = 3
 MOST_INSTANCES = 50  # SendCommand, InstanceIds
 INSTANCE = "aws:ec2:instance"
 SEND, AUTOMATE = "aws:ssm:send-command", "aws:ssm:start-automation-execution"  # as FIS calls them, for envelopes
 KILL = "AWSFIS-Run-Kill-Process"
+MARK = re.compile(r"gameday-[0-9a-f]{32}")
 State = Literal["starting", "active", "ended", "failed", "unknown"]
 _STATES: dict[str, State] = {
     "Pending": "starting", "InProgress": "active", "Delayed": "starting", "Waiting": "active", "Cancelling": "active",
@@ -254,6 +267,37 @@ class SsmFault:
             return status
         return self._status(ssm, kind, ident)
 
+    def tagged(self) -> Sequence[Tagged]:
+        """Commands and automations of every run that have not ended. Their mark alone says whose they are."""
+        return list(self._ours())
+
+    def _ours(self) -> Iterator[Tagged]:
+        with told("ssm ListCommands"):
+            for page in self._ssm({}).get_paginator("list_commands").paginate():
+                for item in page["Commands"]:
+                    if _active(item["Status"]) and MARK.fullmatch(item.get("Comment", "")):
+                        yield Tagged("SSM command", item["CommandId"], item["Status"], mark=item["Comment"])
+        yield from self._our_automations()
+
+    def _our_automations(self) -> Iterator[Tagged]:
+        """AWS filters by whole keys, and ours differ by run and step: the tags of those that still run are read."""
+        with told("ssm DescribeAutomationExecutions"):
+            pages = self._ssm({}).get_paginator("describe_automation_executions").paginate()
+            held = [item for page in pages for item in page["AutomationExecutionMetadataList"]]
+        for item in held:
+            status, ident = item["AutomationExecutionStatus"], item["AutomationExecutionId"]
+            if _active(status) and (sign := self._mark_of(ident)):
+                yield Tagged("SSM automation", ident, status, mark=sign)
+
+    def _mark_of(self, automation: str) -> str:
+        with told("ssm ListTagsForResource"):
+            found = self._ssm({}).list_tags_for_resource(ResourceType="Automation", ResourceId=automation)["TagList"]
+        return next((tag["Key"] for tag in found if MARK.fullmatch(tag["Key"])), "")
+
+    def remove(self, tagged: Tagged) -> ProviderStatus:
+        """Cancel it."""
+        return self._cancelled(self._ssm({}), "automation" if tagged.kind == "SSM automation" else "command", tagged.id)
+
     @staticmethod
     def _marked(ssm: Any, trace: Trace) -> Iterator[tuple[str, str]]:
         """Runs that carry our mark, of either kind when the kind was never noted."""
@@ -268,6 +312,10 @@ class SsmFault:
                 for page in ssm.get_paginator("describe_automation_executions").paginate(Filters=wanted):
                     held = page["AutomationExecutionMetadataList"]
                     yield from (("automation", one["AutomationExecutionId"]) for one in held)
+
+
+def _active(status: str) -> bool:
+    return _STATES.get(status, "unknown") not in _OVER
 
 
 def _witness(step: str, settings: SsmSettings, arns: Sequence[str], environment: Environment, home: Home) -> Witness:
@@ -294,5 +342,5 @@ def _calls(step: str, settings: SsmSettings, targets: Sequence[Technology]) -> I
 
 if TYPE_CHECKING:  # mypy proves here that the provider fits its sockets
 
-    def _fits(fault: SsmFault) -> tuple[Fault, Outlines, Requires]:
-        return fault, fault, fault
+    def _fits(fault: SsmFault) -> tuple[Fault, Outlines, Requires, Sweeps]:
+        return fault, fault, fault, fault

@@ -4,7 +4,9 @@ All ``*_ms`` facts are scenario-time UTC milliseconds, unless their name says du
 
 type                what
 run.opened          run, environment, speed, scenario, service, version
-conductor.claimed   pid; the event's own ``epoch`` is the new one
+conductor.claimed   pid; the event's own ``epoch`` is the new one. From the event before to this one nobody conducted
+run.resumed         away_ms, why, inject      another conductor goes on; inject: whether it may still inject anything
+run.reopened        why                       it had ended and left something behind: it is restored once more
 plan.registered     digest, sha256            journalled before the first effect (pre-registration); sha256: of the
                                               exact bytes of plan.json, hexadecimal
 preflight.done      checks: [{check, result: shown | warned | waived | failed | not looked at, said}], clock_off_ms
@@ -13,7 +15,8 @@ go                  on, digest, approved_by   somebody (``who``) said go, and on
 phase.entered       phase: preflight | baseline | execute | restore | verify | ended
 timeline.started    t_go_ms
 step.started        step
-step.ended          step, result: done | met | missed | failed | skipped | expired | withdrawn, why, after_ms
+step.ended          step, result: done | met | missed | failed | skipped | expired | withdrawn |
+                    unknown (its limit passed while nobody conducted), why, after_ms
 fault.requested     step, token
 fault.accepted      step, trace               the provider took it (experiment, template ...)
 fault.targets       step, targets             what the provider resolved

@@ -55,6 +55,9 @@ class State:
     epoch: int = 0
     seq: int = 0
     claimed_ms: Ms = 0  # since when the present conductor can have seen anything
+    last_ms: Ms = 0  # of the newest event
+    absences: list[tuple[Ms, Ms]] = field(default_factory=list)  # nobody conducted: from the last event to the claim
+    behind: set[str] = field(default_factory=set)  # signals of which nobody has yet read what was missed meanwhile
     ended_status: str | None = None
     held_since: Ms | None = None
     held_ms: Ms = 0
@@ -90,6 +93,7 @@ class State:
             self.commands.add(command)
         if handler := _HANDLERS.get(event.type):
             handler(self, event)
+        self.last_ms = event.at
 
     def step(self, ident: str) -> StepState:
         """The state of a step; pending when nothing was heard of it."""
@@ -102,6 +106,10 @@ class State:
         spans = [*self.holds, (self.held_since, ms)] if self.held_since is not None else self.holds
         held = sum(max(0, min(to, ms) - max(since, self.t_go)) for since, to in spans)
         return ms - self.t_go - held
+
+    def unattended(self, since: Ms, until: Ms) -> tuple[Ms, Ms] | None:
+        """The first time between these instants in which nobody conducted; None when somebody always did."""
+        return next(((a, b) for a, b in self.absences if a < until and b > since), None)
 
     def away(self, role: str, now: Ms) -> bool:
         """Whether somebody in this role is unavailable now."""
@@ -137,7 +145,19 @@ def _opened(state: State, event: Event) -> None:
 
 @_on("conductor.claimed")
 def _claimed(state: State, event: Event) -> None:
-    state.claimed_ms = event.at
+    if state.seq > 1 and event.at > state.last_ms:
+        state.absences.append((state.last_ms, event.at))
+    state.claimed_ms, state.behind = event.at, set(state.read_to)
+
+
+@_on("run.reopened")
+def _reopened(state: State, event: Event) -> None:
+    """It had ended and left something behind: it is being restored once more, and its witnesses look from now on."""
+    state.ended_status, state.phase, state.phase_ms["restore"] = None, "restore", event.at
+    state.behind.clear()
+    for fault in state.faults.values():
+        if fault.gone_ms is None or not fault.clean:
+            fault.gone_ms, fault.not_gone, fault.ended_ms = None, False, None
 
 
 @_on("plan.registered")
@@ -248,11 +268,17 @@ def _available(state: State, event: Event) -> None:
 @_on("signals.sampled")
 def _sampled(state: State, event: Event) -> None:
     state.read_to.update(event.what.get("read_to_ms", {}))
+    state.behind.difference_update(s for s, to in event.what.get("read_to_ms", {}).items() if to >= state.claimed_ms)
     for signal, values in event.what["values"].items():
         series = state.signals.setdefault(signal, {})
         for start, value in values:
             if value is not None or start not in series:  # a missing datapoint never replaces a known value
                 series[start] = value
+
+
+@_on("observer.failed")
+def _observer_failed(state: State, event: Event) -> None:
+    state.behind.difference_update(event.what.get("signals") or ())  # it was asked: what it kept is a gap for now
 
 
 @_on("alarm.changed")
@@ -322,6 +348,13 @@ def _note(state: State, event: Event) -> None:
 @_on("undo.failed")
 def _undo_failed(state: State, event: Event) -> None:
     state.undo_failed[event.what["step"]] = dict(event.what)
+
+
+@_on("undo.done")
+def _undo_done(state: State, event: Event) -> None:
+    state.undo_failed.pop(event.what["step"], None)
+    if fault := state.faults.get(event.what["step"]):
+        CHANGES["undo.done"](fault, event)
 
 
 @_on("ledger.reconciled", "ledger.unread")

@@ -64,8 +64,6 @@ class AwsApp:
     def _serve(self, asked: Asked) -> Reply:
         if asked.service in OURS:
             return self._ours(asked)
-        if asked.service == "ssm" and asked.operation in self.ssm.operations:
-            return answer(200, self.ssm.call(asked.operation, asked.wire()), "application/x-amz-json-1.1")
         return self._stock(asked)
 
     def _ours(self, asked: Asked) -> Reply:
@@ -81,6 +79,8 @@ class AwsApp:
             return answer(200, here.insights.call(asked.operation, asked.wire(), asked.region), JSON_TYPE)
         if asked.service == "xray":
             return answer(200, here.xray.call(asked.operation, asked.wire()))
+        if asked.service == "ssm" and self.ssm.serves(asked.operation, asked.wire):
+            return answer(200, self.ssm.call(asked.operation, asked.wire()), "application/x-amz-json-1.1")
         return self._stock(asked)
 
     def _control(self, asked: Asked) -> Reply:

@@ -24,7 +24,14 @@ class SsmApi:
             "GetAutomationExecution": lambda w: {"AutomationExecution": self._automation(w).automation()},
             "DescribeAutomationExecutions": self._automations,
             "StopAutomationExecution": self._stop,
+            "ListTagsForResource": self._tags,
         }
+
+    def serves(self, operation: str, wire: Callable[[], Wire]) -> bool:
+        """Whether this operation is ours: of tags those of automations alone."""
+        if operation == "ListTagsForResource":
+            return bool(wire().get("ResourceType") == "Automation")
+        return operation in self.operations
 
     def call(self, operation: str, wire: Wire) -> Wire:
         """Do one operation."""
@@ -58,6 +65,10 @@ class SsmApi:
     def _stop(self, wire: Wire) -> Wire:
         self.engine.cancel(self._automation(wire))
         return {}
+
+    def _tags(self, wire: Wire) -> Wire:
+        run = self.engine.run(wire["ResourceId"], "InvalidResourceId")
+        return {"TagList": [{"Key": key, "Value": value} for key, value in run.tags.items()]}
 
     def _automations(self, wire: Wire) -> Wire:
         keys = {value for f in wire.get("Filters", []) if f["Key"] == "TagKey" for value in f["Values"]}

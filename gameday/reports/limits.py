@@ -8,12 +8,13 @@ from typing import Any
 from gameday.model.measure import LEDGER_METRICS
 from gameday.model.workspace import REHEARSAL
 from gameday.plan import Plan
+from gameday.reports.words import day
 from gameday.verdict.repeats import supports
 
 
 def limits(plan: Plan, verdict: dict[str, Any]) -> list[str]:
     """One sentence each."""
-    return [*_of_the_kind(plan, verdict), *_of_the_faults(verdict), *_of_the_data(verdict)]
+    return [*_of_the_kind(plan, verdict), *_of_the_conductor(verdict), *_of_the_faults(verdict), *_of_the_data(verdict)]
 
 
 def _of_the_kind(plan: Plan, verdict: dict[str, Any]) -> Iterator[str]:
@@ -29,6 +30,12 @@ def _of_the_kind(plan: Plan, verdict: dict[str, Any]) -> Iterator[str]:
     if verdict["speed"] != 1:
         yield f"It ran at {verdict['speed']:g} times real speed; above speed 5 latency is not judged."
     yield "When an incident was declared and the first message went out is not recorded by this version."
+
+
+def _of_the_conductor(verdict: dict[str, Any]) -> Iterator[str]:
+    for spell in verdict.get("not_conducted", ()):
+        when = f"From {day(spell['from'])} to {day(spell['until'])} nobody conducted"
+        yield f"{when}: what sources kept was read afterwards; what people did and how alarms changed then is unknown."
 
 
 def _of_the_faults(verdict: dict[str, Any]) -> Iterator[str]:

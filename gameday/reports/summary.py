@@ -6,7 +6,7 @@ from typing import Any
 
 from gameday.plan import Plan
 from gameday.reports.escape import Safe, md
-from gameday.reports.words import measured, outward
+from gameday.reports.words import day, measured, outward
 
 
 def in_short(verdict: dict[str, Any]) -> str:
@@ -45,6 +45,10 @@ def span(lo: str, hi: str) -> str:
 
 def taken_back(verdict: dict[str, Any]) -> str:
     """Whether every fault was seen gone, in a line."""
+    spell = verdict.get("was_unsafe")
+    if spell and spell["until"]:
+        words = f"it ended UNSAFE: from {day(spell['from'])} something was not seen gone, until {day(spell['until'])}"
+        return Safe(f"every fault was seen gone, but **{md(words)}**")
     left = [f["step"] for f in verdict["faults"] if not f["seen_gone"]]
     if left:
         return Safe(f"**NOT SEEN GONE**: {md(', '.join(left))}")

@@ -21,7 +21,7 @@ KEY = frozenset({
     "timeline.started", "fault.requested", "fault.effective", "fault.not_effective", "fault.ended", "fault.gone",
     "fault.not_gone", "alarm.changed", "prompt.delivered", "prompt.acknowledged", "task.step_done", "role.unavailable",
     "role.available", "note", "hold.started", "hold.ended", "guard.fired", "guard.unreadable", "abort.asked",
-    "step.skip_asked", "undo.failed", "service.touched", "run.ended",
+    "step.skip_asked", "undo.failed", "service.touched", "run.ended", "run.resumed", "run.reopened",
 })  # fmt: skip
 AS_HOPED = frozenset({"done", "met"})
 Row = dict[str, str]

@@ -88,6 +88,8 @@ _SAYS = {
     "abort.asked": "Abort asked: {why}",
     "note": "Note: {text}",
     "command.refused": "{command} refused: {why}",
+    "run.resumed": "Another conductor took the run over: {why}",
+    "run.reopened": "Restored once more: {why}",
     "undo.started": "Undo started: {why}",
     "undo.done": "Undo of {step} done",
     "undo.failed": "Undo of {step} FAILED: {error}",

@@ -67,6 +67,10 @@ class Facts:
     look_ms: Ms | None = None
     series: dict[str, dict[Ms, float | None]] = field(default_factory=dict)
     ledgers: dict[str, Event] = field(default_factory=dict)  # by resource, as it was last reconciled
+    unsafe_from: Ms | None = None  # it ended, and something was not seen gone
+    unsafe_until: Ms | None = None  # seen gone later; None: it is not, or it never was unsafe
+    absences: list[tuple[Ms, Ms]] = field(default_factory=list)  # nobody conducted
+    newest_ms: Ms = 0
 
     @property
     def t0(self) -> Ms | None:
@@ -74,6 +78,11 @@ class Facts:
         seen = [f.t0_ms for f in self.faults.values() if f.t0_ms is not None]
         unwitnessed = [f.accepted_ms for f in self.faults.values() if f.accepted_ms is not None and not f.not_effective]
         return min(seen, default=min(unwitnessed, default=None))
+
+    @property
+    def unseen(self) -> bool:
+        """Whether something may be there that nobody has seen gone."""
+        return self.ledger_damaged or any(fault.unseen for fault in self.faults.values())
 
     @property
     def requested_ms(self) -> Ms | None:
@@ -112,6 +121,17 @@ def _take(facts: Facts, event: Event) -> None:
         facts.ledger_damaged = True
     if event.type == "fault.requested" and facts.first_effect is None:
         facts.first_effect = event.seq
+    if facts.ended_status is not None:
+        _ended_safe(facts, event.at)
+    facts.newest_ms = event.at
+
+
+def _ended_safe(facts: Facts, at: Ms) -> None:
+    """Since its end: whether something was left, and when it was seen gone after all."""
+    if facts.unseen:
+        facts.unsafe_from, facts.unsafe_until = facts.unsafe_from or at, None
+    elif facts.unsafe_from is not None and facts.unsafe_until is None:
+        facts.unsafe_until = at
 
 
 def _opened(facts: Facts, event: Event) -> None:
@@ -172,7 +192,7 @@ def _acknowledged(facts: Facts, event: Event) -> None:
 
 
 def _alarm(facts: Facts, event: Event) -> None:
-    if event.what["state"] == "ALARM":
+    if event.what["state"] == "ALARM" and facts.ended_status is None:
         facts.alarms.append((event.what["since_ms"], event.seq, event.what["signal"]))
 
 
@@ -192,8 +212,20 @@ def _preflight(facts: Facts, event: Event) -> None:
     facts.lag_ms = max(facts.lag_ms, abs(event.what.get("clock_off_ms") or 0))
 
 
+def _claimed(facts: Facts, event: Event) -> None:
+    if event.seq > 1 and event.at > facts.newest_ms:
+        facts.absences.append((facts.newest_ms, event.at))
+
+
+def _resumed(facts: Facts, _event: Event) -> None:
+    """The ledger is read once more, and says again what is wrong with it."""
+    facts.ledger_damaged = False
+
+
 def _failed_read(facts: Facts, event: Event) -> None:
     """A source that was asked and did not answer: what it would have said is unknown, not out of sight."""
+    if facts.ended_status is not None:
+        return  # it was looked at to see a leftover gone; the window of the verdict had closed
     facts.failed_reads += 1
     facts.look_ms = event.at
     for signal in event.what.get("signals") or ():
@@ -201,6 +233,8 @@ def _failed_read(facts: Facts, event: Event) -> None:
 
 
 def _sampled(facts: Facts, event: Event) -> None:
+    if facts.ended_status is not None:
+        return
     facts.look_ms = event.at
     for signal, until in event.what.get("read_to_ms", {}).items():
         facts.tells_looks = True
@@ -228,6 +262,8 @@ def _run_ended(facts: Facts, event: Event) -> None:
 
 _HANDLERS: dict[str, Handler] = {
     "run.opened": _opened,
+    "conductor.claimed": _claimed,
+    "run.resumed": _resumed,
     "plan.registered": _registered,
     "timeline.started": _timeline,
     "step.started": _step_started,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gameday.clock import iso
+from gameday.clock import Ms, iso
 from gameday.errors import EXIT_CODES
 from gameday.journal.events import Event
 from gameday.model.measure import LEDGER_METRICS
@@ -40,6 +40,8 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
         "outcome": outcome,
         "exit_code": EXIT_CODES[outcome],
         "verdict": verdict,
+        "was_unsafe": _span(facts.unsafe_from, facts.unsafe_until),
+        "not_conducted": [_span(*absence) for absence in facts.absences],
         "authorities": _by_authority(judged),
         "run": facts.run,
         "environment": facts.environment or plan.environment,
@@ -58,6 +60,10 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
         "graph": where_it_broke(facts.graphs, plan.service_map),
         "data": _data(facts, windows),
     }
+
+
+def _span(since: Ms | None, until: Ms | None) -> dict[str, str | None] | None:
+    return None if since is None else {"from": _time(since), "until": _time(until)}
 
 
 def run_codes(plan: Plan, facts: Facts) -> set[str]:
@@ -81,7 +87,7 @@ def _preregistered(plan: Plan, facts: Facts) -> bool:
 
 
 def _outcome(plan: Plan, facts: Facts, verdict: str) -> str:
-    if facts.ledger_damaged or any(fault.unseen for fault in facts.faults.values()):
+    if facts.unseen:
         return "unsafe"
     if facts.stopped_by is not None or facts.ended_status != "completed":
         return "stopped"

@@ -42,7 +42,7 @@ def lock_service(root: Path, environment: str, service: str) -> Lock:
     A rehearsal is one loopback AWS for the whole workspace, so there only one run goes on at a time.
     """
     rehearsed = environment == REHEARSAL
-    found = rehearsal_lock(root) if rehearsed else take_lock(_locks(root) / f"{environment}-{service}.lock")
+    found = rehearsal_lock(root) if rehearsed else take_lock(locks_folder(root) / f"{environment}-{service}.lock")
     if found is None:
         write = "wait until it has ended, or: gameday abort"
         raise could_not_start("SERVICE_BUSY", f"another run holds {service} in {environment}", write)
@@ -51,8 +51,8 @@ def lock_service(root: Path, environment: str, service: str) -> Lock:
 
 def rehearsal_lock(root: Path) -> Lock | None:
     """The right to use the rehearsal of this workspace; None while another run has it."""
-    return take_lock(_locks(root) / f"{REHEARSAL}.lock")
+    return take_lock(locks_folder(root) / f"{REHEARSAL}.lock")
 
 
-def _locks(root: Path) -> Path:
+def locks_folder(root: Path) -> Path:
     return root / ".gameday" / "locks"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gameday import __version__
 from gameday.clock import Anchor, Clock, ScenarioClock, wall_ms
-from gameday.conductor.effects import Threads
+from gameday.conductor.effects import Inline, Threads
 from gameday.conductor.ledger import Ledger
 from gameday.conductor.perform import Performer, keeper
 from gameday.conductor.sampling import sources
@@ -93,6 +93,7 @@ def conduct(
     clock: Clock,
     *,
     unattended: bool,
+    effects: Threads | Inline | None = None,
 ) -> Conductor:
     """A conductor for a run folder whose journal this process has claimed."""
     from gameday.journal.store import read
@@ -107,7 +108,7 @@ def conduct(
         plan, ledger, sockets.faults, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir)
     )
     play: Script = scripted if unattended else _nobody
-    return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, Threads(), play,
+    return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, effects or Threads(), play,
                      rehearsal.disturbed if rehearsal else None,
                      world_gone=rehearsal.died if rehearsal else _stays)  # fmt: skip
 

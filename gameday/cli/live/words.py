@@ -93,6 +93,8 @@ _TEMPLATES: dict[str, tuple[str, str, Tone]] = {
     "note": ("NOTE", "{author}: {text}", ""),
     "command.refused": ("REFUSED", "{kind}{by}{because}", "warn"),
     "service.touched": ("DATA", "CONFOUNDED: something else touched the service ({kind}){because}", "warn"),
+    "run.resumed": ("RUN", "another conductor goes on; what was missed is being read{because}", "warn"),
+    "run.reopened": ("RUN", "restored once more{because}", "warn"),
     "undo.started": ("UNDO", "taking everything back{because}", "warn"),
     "undo.done": ("UNDO", "{title}: stopped and cleaned up at its provider", ""),
     "undo.failed": ("UNDO", "{title}: FAILED: {error}; look at {resources}", "bad"),
@@ -107,7 +109,7 @@ _PHASES = {
 }
 _RESULTS: dict[str, Tone] = {
     "done": "good", "met": "good", "missed": "bad", "failed": "bad", "expired": "warn", "skipped": "warn",
-    "withdrawn": "warn",
+    "withdrawn": "warn", "unknown": "warn",
 }  # fmt: skip
 _ASKS = {"acknowledge": "acknowledge", "answer": "answer", "perform": "do and tick", "none": "for information"}
 
