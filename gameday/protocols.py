@@ -144,6 +144,8 @@ class Outline:
     actions: Sequence[str] = ()  # all of them, where a fault has several
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # target key -> tags sent in place of ARNs
     exhibits: Sequence[str] = ()  # where the provider will write of it
+    takes_stop_conditions: bool = False  # ``Order.stop_conditions`` end it, whether or not the conductor lives
+    stop_ends_it: bool = True  # whether ``stop`` can take it back, so that a watchdog may
     takes_duration: bool = False  # a step's ``for`` becomes the fault's own duration, so that it ends without us
 
 
