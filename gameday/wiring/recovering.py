@@ -54,10 +54,11 @@ def dead_runs(root: Path) -> list[Path]:
         folders = sorted(p for p in runs_folder(root).iterdir() if p.is_dir())
     except OSError:
         return []
-    return [folder for folder in folders if not is_live(folder) and _unfinished(folder)]
+    return [folder for folder in folders if not is_live(folder) and unfinished(folder)]
 
 
-def _unfinished(folder: Path) -> bool:
+def unfinished(folder: Path) -> bool:
+    """Whether this run has not ended, or has left something behind."""
     found = outstanding(folder / LEDGER) if (folder / LEDGER).exists() else None
     if found is not None and (found.left or found.damaged):
         return True
@@ -138,9 +139,9 @@ def _faults(filled: Sockets | None) -> Mapping[str, Fault]:
     """The providers that undo asks. When the rehearsal has ended, what those broke that are ``in_aws`` is gone with it;
     any other must still take back what it did to this machine."""
     if filled is not None:
-        return filled.faults
+        return filled.stoppable
     gone: Fault = _Gone()  # type: ignore[assignment]  # undo asks a provider for stop alone
-    here = dict(sockets(REHEARSAL_ENVIRONMENT, NOBODY).faults)
+    here = dict(sockets(REHEARSAL_ENVIRONMENT, NOBODY).stoppable)
     if ChaosFault.name in here:  # what it broke may be anywhere on this machine, and is not gone with the rehearsal
         here[ChaosFault.name] = ChaosFault(REHEARSAL_ENVIRONMENT, NOBODY, aws_is_gone=True)
     return {name: gone if _in_aws(fault) else fault for name, fault in here.items()}

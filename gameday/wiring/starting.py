@@ -31,6 +31,7 @@ from gameday.reports.files import write_whole
 from gameday.runs import JOURNAL, LOCK, make_run
 from gameday.wiring.rehearsing import remember
 from gameday.wiring.sockets import Sockets
+from gameday.wiring.switches import dead_man, stop_conditions
 
 if TYPE_CHECKING:
     from gameday.rehearsal.client import Rehearsal
@@ -193,11 +194,13 @@ def conduct(
     watched, _unread = sources(plan.signals, sockets.observers, began)
     ledgers = CanaryLedgers(rehearsal.ask) if rehearsal else None
     performer = Performer(
-        plan, ledger, sockets.faults, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir)
-    )
+        plan, ledger, sockets.stoppable, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir),
+        stops=stop_conditions(plan, run_dir.name),
+    )  # fmt: skip
     play: Script = scripted if unattended else _nobody
     return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, Threads(), play,
-                     rehearsal.disturbed if rehearsal else None)  # fmt: skip
+                     rehearsal.disturbed if rehearsal else None,
+                     deadman=dead_man(run_dir, plan, sockets, ledger, clock))  # fmt: skip
 
 
 def _nobody(*_: object) -> Sequence[Draft]:
