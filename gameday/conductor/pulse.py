@@ -12,6 +12,7 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 PULSE = "pulse.json"
 WIDTH = 128
@@ -57,7 +58,8 @@ class Pulse:
 def silent_s(run_dir: Path) -> float | None:
     """Wall seconds since the last turn of whoever conducted this run last; None when that cannot be told."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        return (time.monotonic_ns() - int(_read(run_dir)["monotonic_ns"])) / 1e9
+        written = int(_read(run_dir)["monotonic_ns"])
+        return (time.monotonic_ns() - written) / 1e9
     return None
 
 
@@ -73,8 +75,8 @@ def end_silent(run_dir: Path) -> bool:
     return False
 
 
-def _read(run_dir: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads((run_dir / PULSE).read_bytes()[:WIDTH])
+def _read(run_dir: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run_dir / PULSE).read_bytes()[:WIDTH])
     return found
 
 

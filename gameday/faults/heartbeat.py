@@ -1,8 +1,8 @@
 """The AWS part of the dead-man's switch: the heartbeat metric of a run, and the alarm that stops its experiments.
 
-A missing heartbeat is breaching, so FIS, which has the alarm as a stop condition of each experiment, stops them all when
-nobody writes it any more (AWS FIS user guide, "Stop conditions"). The alarm has no actions: nobody is paged. It is a
-leftover like any other: it is on the ledger before it is made, and its ``stop`` deletes it and sees it gone.
+A missing heartbeat is breaching, so FIS, which has the alarm as a stop condition of each experiment, stops them all
+when nobody writes it any more (AWS FIS user guide, "Stop conditions"). The alarm has no actions: nobody is paged. It is
+a leftover like any other: it is on the ledger before it is made, and its ``stop`` deletes it and sees it gone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The dead-man's switch as it is planned: how often the heartbeat is awaited, and how long a fault may outlive us.
 
 The alarm is in ALARM once no heartbeat lies in its evaluation range, which CloudWatch makes longer than
-``EvaluationPeriods`` when data is missing: by two periods in the examples of its user guide ("Configuring how CloudWatch
-alarms treat missing data"); by how many in truth depends on period and resolution, and is not published. The last
+``EvaluationPeriods`` when data is missing: by two periods in the examples of its user guide ("Configuring how
+CloudWatch alarms treat missing data"); by how many depends on period and resolution, and is not published. The last
 heartbeat may lie at the beginning of its period, which makes one more. Alarms of 10 seconds are evaluated every 10
 seconds (same guide, "High-resolution alarms"). How soon FIS sees the state is not published: 10 s are allowed for it.
 """

@@ -1,4 +1,4 @@
-"""The dead-man's switches of a run, as its plan needs them: the heartbeat's alarm in AWS, and the watchdog beside us."""
+"""The dead-man's switches of a run, as its plan needs them: the heartbeat's alarm in AWS, the watchdog beside us."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class NoWatchdog(RuntimeError):
 
 
 class Watchdog:
-    """The watchdog as the conductor sees it: a process of a session of its own, which outlives conductor and terminal."""
+    """The watchdog as the conductor sees it: a process of its own session, which outlives conductor and terminal."""
 
     name = "watchdog"
 
