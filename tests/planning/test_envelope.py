@@ -74,6 +74,7 @@ def test_a_fault_that_only_gameday_ends_is_for_rehearsals_alone(tmp_path: Path) 
 
 def in_staging(folder: Path, dead_man: str, **changes: object) -> Plan:
     """The ten lines where ``dead_man`` is this, with a fault that its provider says is like that."""
+    folder.mkdir(exist_ok=True)
     written(folder, TEN_LINES)
     (folder / "gameday.yaml").write_text(
         "kind: workspace\nenvironments: {staging: {account: '111122223333', regions: [eu-west-2], "
@@ -91,7 +92,7 @@ def test_a_fault_that_would_outlive_a_dead_conductor_too_long_is_refused(tmp_pat
         "DEAD_MAN_TOO_SLOW", "dead_man: 1m or longer: no alarm of CloudWatch acts sooner"
     )  # fmt: skip
     with pytest.raises(CouldNotStart, match="DEAD_MAN_TOO_SLOW"):
-        in_staging(tmp_path, "90s", takes_stop_conditions=False, worst_case_ms=91_000)
+        in_staging(tmp_path / "other", "90s", takes_stop_conditions=False, worst_case_ms=91_000)
 
 
 @pytest.mark.parametrize("dead_man", ["60s", "90s", "10m", "12h"])
