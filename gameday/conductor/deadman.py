@@ -191,11 +191,13 @@ class DeadMan:
         it would end, nor for ever: undo has the last word."""
         if any(left.step != STEP for left in outstanding(ledger.path).left):
             return False
-        for switch in self.switches:
-            if switch.made():
-                effects.run(f"away:{switch.name}", switch.put_away)
-        open_ones = any(s.made() or effects.busy_for(f"set:{s.name}") for s in self.switches)
-        return open_ones and time.monotonic() - self.waiting.setdefault(STEP, time.monotonic()) < PUT_AWAY_S
+        made = [switch for switch in self.switches if switch.made()]
+        for switch in made:
+            effects.run(f"away:{switch.name}", switch.put_away)
+        busy = any(effects.busy_for(f"{kind}:{s.name}") for kind in ("set", "away") for s in self.switches)
+        if not made and not busy:
+            return False
+        return time.monotonic() - self.waiting.setdefault(STEP, time.monotonic()) < PUT_AWAY_S
 
     def close(self) -> None:
         """The conductor's work is over."""
