@@ -74,7 +74,9 @@ def test_the_switch_is_set_before_the_first_fault_and_away_before_the_run_has_en
     bench = on_a_bench(tmp_path, heart)
     bench.run()
     bench.check()
-    order = [e.type for e in bench.events if e.type.startswith(("heartbeat", "fault.requested", "fault.gone", "run.end"))]
+    order = [
+        e.type for e in bench.events if e.type.startswith(("heartbeat", "fault.requested", "fault.gone", "run.end"))
+    ]
     assert order == ["heartbeat.armed", "fault.requested", "fault.gone", "heartbeat.disarmed", "run.ended"]
     assert heart.calls == ["arm", "stop"] and heart.beats > 1
     assert outstanding(bench.ledger.path).left == []
@@ -169,9 +171,10 @@ def missed_after(planned: Planned, last_ms: int) -> int:
                 "EvaluationPeriods": planned.periods, "DatapointsToAlarm": planned.periods,
                 "ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching"})  # fmt: skip
     last = max(beats)
-    while (alarms.evaluate(), alarms.state_of("a"))[1] != "ALARM":
-        assert alarms.state_of("a") == "OK" or clock.now() <= last
+    alarms.evaluate()
+    while alarms.state_of("a") != "ALARM":
         clock.advance(1_000)
+        alarms.evaluate()
     return clock.now() - last
 
 

@@ -1,5 +1,4 @@
-"""The dead-man's switch alone: the conductor is killed or hangs, nobody recovers, and AWS ends the fault all the same.
-"""
+"""The dead-man's switch alone: the conductor is killed or hangs, nobody recovers, and AWS ends the fault."""
 
 from __future__ import annotations
 
@@ -80,5 +79,3 @@ def _ended(aws: Aws) -> dict:  # type: ignore[type-arg]  # an answer of boto3
             return dict(fis.get_experiment(id=newest["id"])["experiment"])
         time.sleep(0.1)
     raise AssertionError("it was never stopped")
-
-
