@@ -64,6 +64,8 @@ class PlannedFault(Strict):
     effective: Condition | None = None  # ``within`` is always set here
     gone: Condition | None = None
     worst_case_ms: int | None = None  # from a dead conductor to the fault's end; None: nothing but gameday ends it
+    dead_man: Literal["alarm", "watchdog"] | None = None  # what ends it when the conductor is dead; None: itself
+    ends_itself: bool = False  # its provider ends it after duration_ms, without being told to
     exhibits: tuple[str, ...] = ()  # where the provider will write of it, s3:// or a log group
     actions: tuple[str, ...] = ()  # all of them, where a fault has several
     region: str | None = None  # where it is started, None the environment's first
@@ -117,7 +119,17 @@ class Cost(Strict):
     action_usd: float
     metric_reads: int
     metric_usd: float
+    heartbeat_usd: float = 0.0
     basis: str = ""
+
+
+class DeadMan(Strict):
+    """The alarm that stops every experiment when no heartbeat came for so many periods; ``worst_case_ms`` is from the
+    last heartbeat to the end of a fault."""
+
+    period_ms: int
+    periods: int
+    worst_case_ms: int
 
 
 class Mapped(Strict):
@@ -156,6 +168,7 @@ class Plan(Strict):
     inputs: dict[str, str]  # path in the workspace -> sha256
     debrief: tuple[str, ...] = ()
     service_map: tuple[Mapped, ...] = ()
+    dead_man: DeadMan | None = None  # None: no fault that an alarm could end
 
     def step(self, ident: str) -> PlannedStep:
         """The step of this id; KeyError when there is none."""

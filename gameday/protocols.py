@@ -154,6 +154,8 @@ class Outline:
     exhibits: Sequence[str] = ()  # where the provider will write of it
     region: str | None = None  # where it is started, None the environment's first
     accounts: Sequence[str] = ()  # ids of the accounts that hold its targets, where that is not the environment's own
+    takes_stop_conditions: bool = False  # ``Order.stop_conditions`` end it, whether or not the conductor lives
+    stop_ends_it: bool = True  # whether ``stop`` can take it back, so that a watchdog may
     takes_duration: bool = False  # a step's ``for`` becomes the fault's own duration, so that it ends without us
 
 

@@ -146,9 +146,12 @@ def _worst(fault: PlannedFault) -> str:
         return "with gameday dead nothing ends it; gameday recover does"
     if fault.one_shot and not fault.worst_case_ms:
         return "over at once; what it did must recover by itself"
-    if fault.provider == "chaostoolkit":
-        return f"with gameday dead a watchdog has undone it within {fault.worst_case_ms / 1000:g} s"
-    return f"with gameday dead it ends by itself {fault.worst_case_ms / 1000:g} s after its start"
+    seconds, own = f"{fault.worst_case_ms / 1000:g} s", fault.worst_case_ms == fault.duration_ms
+    if fault.dead_man is None or (own and fault.ends_itself):
+        return f"with gameday dead it ends by itself {seconds} after its start"
+    if fault.dead_man == "watchdog":
+        return f"with gameday dead a watchdog has undone it within {seconds}"
+    return f"with gameday dead FIS has stopped it within {seconds}: no heartbeat, so its alarm fires"
 
 
 def _condition(condition: Condition) -> str:
@@ -185,9 +188,10 @@ def _cost(plan: Plan) -> Table:
     cost = plan.cost
     free = "nothing in rehearsal; on AWS " if plan.environment == REHEARSAL else ""
     rows: list[tuple[str, str | Text]] = [
-        ("in all", f"{free}about {_usd(cost.action_usd + cost.metric_usd)}"),
+        ("in all", f"{free}about {_usd(cost.action_usd + cost.metric_usd + cost.heartbeat_usd)}"),
         ("faults", f"{_usd(cost.action_usd)} for action-minutes: {cost.action_minutes}"),
         ("reads", f"{_usd(cost.metric_usd)} for metrics read: {cost.metric_reads}"),
+        *([("heartbeat", f"{_usd(cost.heartbeat_usd)} for its calls, metric and alarm")] if cost.heartbeat_usd else []),
         ("basis", cost.basis),
     ]
     return _facts(rows)

@@ -131,8 +131,7 @@ def _stop_reason(state: State, step: PlannedStep, planned: PlannedFault, fault: 
         return "skipped"
     if state.phase in ("restore", "verify", "ended"):
         return "the timeline is over"
-    itself = planned.worst_case_ms is not None and planned.worst_case_ms == planned.duration_ms
-    grace = 0 if not itself else GRACE_MS + GRACE_WALL_MS * state.speed
+    grace = 0 if not planned.ends_itself else GRACE_MS + GRACE_WALL_MS * state.speed
     begun = fault.requested_ms if fault.accepted_ms is None else fault.accepted_ms
     if planned.duration_ms is not None and now >= begun + planned.duration_ms + grace:
         return "its time is over"

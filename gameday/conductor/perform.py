@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,10 +50,10 @@ def token(run: str, step: str) -> str:
     return hashlib.sha256(f"{run}\0{step}".encode()).hexdigest()[:32]
 
 
-def order_of(plan: Plan, run: str, step: str, planned: PlannedFault) -> Order:
-    """The order for a planned fault."""
+def order_of(plan: Plan, run: str, step: str, planned: PlannedFault, stops: Sequence[str] = ()) -> Order:
+    """The order for a planned fault; ``stops`` are the alarms that end it."""
     return Order(run, step, token(run, step), planned.action, planned.settings, planned.targets, planned.duration_ms,
-                 plan.environment_definition, tags=planned.tags, region=planned.region,
+                 plan.environment_definition, tuple(stops), planned.tags, region=planned.region,
                  accounts=planned.accounts)  # fmt: skip
 
 
@@ -68,6 +68,7 @@ class Performer:
     call: MakeCall
     ledgers: Ledgers | None = None
     keep: Keep | None = None
+    stops: Sequence[str] = ()  # ARNs of alarms, each a stop condition of every fault that takes such
     stopping: set[str] = field(default_factory=set)
     starting: set[str] = field(default_factory=set)
     noted: dict[str, Trace] = field(default_factory=dict)  # by step, what a start has said of itself so far
@@ -124,7 +125,7 @@ class Performer:
 
     def _order(self, step: str, state: State) -> tuple[PlannedFault, Order]:
         planned, _ = self._fault(step)
-        return planned, order_of(self.plan, state.run or "", step, planned)
+        return planned, order_of(self.plan, state.run or "", step, planned, self.stops)
 
     def _trace(self, step: str, state: State) -> Trace:
         run, planned = state.run or "", self._fault(step)[0]
@@ -170,7 +171,8 @@ class Performer:
         if not status.clean:
             return _ended(step, status)
         self.ledger.gone(step)
-        return [*_ended(step, status), Draft("undo.done", {"step": step, "resource": trace})]
+        done = Draft("undo.done", {"step": step, "resource": trace, "detail": status.detail})
+        return [*_ended(step, status), done]
 
     def _keep(self, step: str, trace: Trace) -> list[Draft]:
         """Once, whatever comes of it: that the provider's own words are missing changes nothing else."""

@@ -20,6 +20,7 @@ from gameday.protocols import Fault, ProviderStatus
 FIRST_WAIT_MS = 200
 LONGEST_WAIT_MS = 10_000
 STOP_WITHIN_S = 30.0
+LAST = "dead-man"  # its alarm ends the others' faults when we do not, so it goes when they are gone
 Emit = Callable[[Draft], None]
 
 
@@ -66,7 +67,7 @@ class _Undo:
         """Round after round, with growing waits; returns what is left when all is gone or time is over."""
         wait = FIRST_WAIT_MS
         while left:
-            for leftover in reversed(left):
+            for leftover in sorted(reversed(left), key=lambda found: found.provider == LAST):
                 self.wrong[leftover.step] = self._try(leftover)
             left = outstanding(self.ledger.path).left
             if not left or clock.now() >= deadline_ms:
@@ -78,6 +79,8 @@ class _Undo:
     def _try(self, leftover: Leftover) -> str:
         """Stop one; returns what is still wrong, or nothing."""
         fault = self.faults.get(leftover.provider)
+        if leftover.provider == LAST and len(outstanding(self.ledger.path).left) > 1:
+            return "it stays until the faults that it would end are gone"
         if fault is None:
             return f"no provider {leftover.provider!r} is installed"
         status = _stop(fault, dict(leftover.trace), self.stop_within_s)
@@ -89,7 +92,8 @@ class _Undo:
             self.ledger.gone(leftover.step)
         except OSError as error:
             return f"gone, but the ledger could not say so: {error}"
-        _tell(self.emit, Draft("undo.done", {"step": leftover.step, "resource": leftover.trace}))
+        facts = {"step": leftover.step, "resource": leftover.trace, "detail": status.detail}
+        _tell(self.emit, Draft("undo.done", facts))
         return ""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from gameday.clock import Clock, Ms, suspended_ns
 from gameday.conductor.actions import Effect, End, Record, StartFault
 from gameday.conductor.commands import Inbox
+from gameday.conductor.deadman import DeadMan, switched_off
 from gameday.conductor.decide import decide
 from gameday.conductor.effects import Inline, Outcome, Threads
 from gameday.conductor.ledger import Ledger, outstanding
@@ -65,6 +66,7 @@ class Conductor:
     show: Show = lambda event: None
     world_gone: Callable[[], bool] = lambda: False
     asked: list[str] = field(default_factory=list)
+    deadman: DeadMan = field(default_factory=DeadMan)
 
     def __post_init__(self) -> None:
         self.inbox = Inbox(self.plan, self.run_dir)
@@ -88,6 +90,8 @@ class Conductor:
             self.show(event)
         except Exception:  # whatever a screen raises, the run goes on
             LOG.exception("the screen failed")
+        if fired := switched_off(event, self.state):
+            self.record(fired)
         return event
 
     # ---- the walk
@@ -118,6 +122,7 @@ class Conductor:
 
     def turn(self) -> None:
         """One turn: in, decide, out."""
+        self.deadman.beat()
         for outcome in self.effects.wait(TURN_S):
             for draft in self._came_of(outcome):
                 if not self._known_to_have_ended(draft):
@@ -139,7 +144,7 @@ class Conductor:
             for draft in drafts:
                 self.record(draft)
             self.inbox.settle(command)
-        for draft in self._clock_trouble():
+        for draft in (*self._clock_trouble(), *self.deadman.news(self.state)):
             self.record(draft)
         for draft in self.script(self.plan, self.state, self.clock.now()):
             self.record(draft)
@@ -161,6 +166,8 @@ class Conductor:
 
     def _end(self, end: End) -> None:
         """What could not be taken back so far is tried once more first, so that the last word is the truth."""
+        if self.deadman.still_set(self.effects, self.ledger):
+            return
         self._undone = True
         self.undo_rest("end of the run")
         if self.state.phase != "ended":
@@ -188,6 +195,10 @@ class Conductor:
             return self._may_start_again(step)
         planned, run = self.plan.step(step).fault, self.state.run or ""
         assert planned is not None  # decide starts faults of fault steps only
+        if self.deadman.holds_back(planned):
+            if why := self.deadman.gave_up(step, planned):
+                self.record(Draft("abort.asked", {"why": why}))
+            return False
         facts = {"run": run, "step": step, "token": order_of(self.plan, run, step, planned).token}
         try:
             self.ledger.intend(step, planned.provider, facts)
@@ -215,6 +226,8 @@ class Conductor:
             LOG.warning("%s failed: %s: %s", outcome.key, type(outcome.error).__name__, outcome.error)
         if kind == "start":
             return self._not_started(name, outcome.error)
+        if kind == "set":
+            self.deadman.failed(name, outcome.error)
         if kind == "graph":
             return self.mapping.failed(name, outcome.error)
         return []  # polls, stops and deliveries are asked for again until they succeed
@@ -236,7 +249,7 @@ class Conductor:
     # ---- signals
     def _look(self) -> None:
         now = self.clock.now()
-        for name, work in self.mapping.due(self.state, now):
+        for name, work in (*self.mapping.due(self.state, now), *self.deadman.to_set(self.plan, self.state)):
             self.effects.run(name, work)
         for source in self.sources:
             key = f"observe:{source.name}"

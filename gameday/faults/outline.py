@@ -56,6 +56,7 @@ def outline(
         exhibits=where(checked, environment.at(None, site.region)),
         duration_ms=duration,
         one_shot=one_shot,
+        takes_stop_conditions=True,
         takes_duration=_takes_duration(checked, one_shot),
         calls=tuple(_calls(step, targets, checked, site)),
         action_minutes=_minutes(checked),

@@ -54,7 +54,12 @@ step.skip_asked     step
 abort.asked         why
 note                text
 command.refused     command, why
-undo.started        why      undo.done step, resource     undo.failed step, error, resources
+undo.started        why      undo.done step, resource, detail     undo.failed step, error, resources
+heartbeat.armed     period, periods           the dead-man's alarm was made; both as in the plan, period in milliseconds
+heartbeat.fired     step, says                AWS ended this fault because no heartbeat came; says: its own words
+heartbeat.disarmed                            its alarm was deleted and seen gone
+watchdog.started    pid                       the process that undoes what is no fault of FIS when the conductor cannot
+watchdog.ended
 run.ended           status: completed | aborted | failed, why
 
 An event that answers a command from the inbox holds the command's id as ``command``; ids are applied once.

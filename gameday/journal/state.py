@@ -85,6 +85,7 @@ class State:
     commands: set[str] = field(default_factory=set)
     graphs: dict[str, list[bool]] = field(default_factory=dict)  # by window, whether each try read the service graph
     undo_failed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    switched_off: set[str] = field(default_factory=set)  # faults that the dead-man's alarm ended
 
     def apply(self, event: Event) -> None:
         """Take one more event in. Unknown types change nothing: an old reader can fold a newer journal."""
@@ -360,6 +361,11 @@ def _undo_done(state: State, event: Event) -> None:
 @_on("ledger.reconciled", "ledger.unread")
 def _ledger(state: State, event: Event) -> None:
     state.ledgers.add(event.what["ledger"])
+
+
+@_on("heartbeat.fired")
+def _heartbeat_fired(state: State, event: Event) -> None:
+    state.switched_off.add(event.what["step"])
 
 
 @_on("run.ended")

@@ -117,6 +117,7 @@ REHEARSAL_ENVIRONMENT = Environment(
     account=REHEARSAL_ACCOUNT,
     regions=(REHEARSAL_REGION, SECOND_REGION),
     fis_role=f"arn:aws:iam::{REHEARSAL_ACCOUNT}:role/gameday-fis",
+    envelope=Envelope.model_validate({"dead_man": "3m"}),  # three seconds of a stalled machine are a minute at speed 20
     representative="An embedded stand-in for AWS on loopback; see docs/fidelity.md.",
 )
 

@@ -81,7 +81,11 @@ def _asked(case: Case, steps: Sequence[PlannedStep]) -> Iterator[Call]:
 
 
 def plan_cost(
-    steps: Sequence[PlannedStep], outlines: Mapping[str, Outline], signals: Sequence[Signal], day_ms: int
+    steps: Sequence[PlannedStep],
+    outlines: Mapping[str, Outline],
+    signals: Sequence[Signal],
+    day_ms: int,
+    heartbeat_usd: float = 0.0,
 ) -> Cost:
     """An estimate from above: the whole day, each metric of each signal once in each of its periods."""
     minutes = sum(_minutes(step, outlines[step.id]) for step in steps if step.id in outlines)
@@ -91,6 +95,7 @@ def plan_cost(
         action_usd=round(minutes * USD_PER_ACTION_MINUTE, 4),
         metric_reads=reads,
         metric_usd=round(reads * USD_PER_METRIC_READ, 4),
+        heartbeat_usd=heartbeat_usd,
         basis=f"list prices on AWS: ${USD_PER_ACTION_MINUTE:.2f} an action-minute, $0.01 per 1,000 metrics read; "
         f"each metric once a period for {write_duration(day_ms)}",
     )

@@ -16,6 +16,7 @@ from gameday.model.types import write_duration
 from gameday.model.workspace import Envelope, Environment
 from gameday.plan import PlannedFault, PlannedStep
 from gameday.planning.case import Case
+from gameday.planning.deadman import FASTEST_MS
 
 
 def check_envelope(case: Case, steps: Sequence[PlannedStep]) -> None:
@@ -43,6 +44,7 @@ def _outside(case: Case, ident: str, fault: PlannedFault, place: Place) -> Itera
     for arn in sorted(arns):
         yield from _elsewhere(case, f"{ident}: {arn}", arn, place)
     yield from _elsewhere(case, f"{ident}: a resource in its settings", json.dumps(fault.settings, default=str), place)
+    yield from _too_slow(case, ident, fault, place)
     longest = _too_long(case, fault, envelope)
     if longest:
         limit = write_duration(envelope.longest_fault)
@@ -76,6 +78,20 @@ def _refused(call: RunbookCall, environment: Environment) -> Iterator[str]:
         names = {f"{service}.{operation}", ".".join(canonical(service, operation))}
         if not any(fnmatchcase(name, pattern) for name in names for pattern in patterns):
             yield f"{service}.{operation}"
+
+
+def _too_slow(case: Case, ident: str, fault: PlannedFault, place: Place) -> Iterator[Problem]:
+    """A fault that would outlive a dead conductor for longer than ``dead_man``."""
+    allowed, worst = case.environment.envelope.dead_man, fault.worst_case_ms
+    if worst is not None and worst > allowed:
+        what = f"{ident}: with a dead conductor it ends {write_duration(worst)} later, and dead_man of "
+        what += f"{case.environment_name} allows {write_duration(allowed)}"
+        write = f"dead_man: {write_duration(max(worst, FASTEST_MS))} in gameday.yaml, or a fault that ends sooner"
+        if fault.dead_man is None and allowed < FASTEST_MS:
+            write = f"dead_man: {write_duration(FASTEST_MS)} or longer: no alarm of CloudWatch acts sooner"
+        elif fault.provider == "chaostoolkit":
+            write = f"a shorter timeout of its undo, or dead_man: {write_duration(worst)} in gameday.yaml"
+        yield Problem("DEAD_MAN_TOO_SLOW", what, write, place)
 
 
 def _too_long(case: Case, fault: PlannedFault, envelope: Envelope) -> str:

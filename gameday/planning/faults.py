@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -13,6 +14,7 @@ from gameday.model.scenario import Condition, FaultStep
 from gameday.model.service import Technology
 from gameday.plan import PlannedFault
 from gameday.planning.case import Case, unknown
+from gameday.planning.deadman import ended_by
 from gameday.protocols import Fault, Outline, Outlines
 
 WITHIN_MS = 120_000  # how long an effect, or its end, may take to be seen when nobody says (semantics, "Witnesses")
@@ -37,7 +39,7 @@ def plan_fault(case: Case, index: int, ident: str, step: FaultStep, faults: Mapp
     outline = None
     if isinstance(provider, Outlines):
         outline = provider.outline(ident, settings, targets, case.environment)
-    planned = _planned(step, settings, targets, outline)
+    planned = _planned(step, settings, targets, outline, case.environment.envelope.dead_man)
     if planned.duration_ms is None and not planned.one_shot:
         place = case.file.place(("timeline", index))
         write = "for: 10m, or parameters: {duration: 10m}, or one_shot: true"
@@ -58,7 +60,11 @@ def _targets(case: Case, settings: BaseModel) -> tuple[Technology, ...]:
 
 
 def _planned(
-    step: FaultStep, settings: BaseModel, targets: tuple[Technology, ...], outline: Outline | None
+    step: FaultStep,
+    settings: BaseModel,
+    targets: tuple[Technology, ...],
+    outline: Outline | None,
+    dead_man_ms: int,
 ) -> PlannedFault:
     own = outline.duration_ms if outline else None
     return PlannedFault(
@@ -76,19 +82,19 @@ def _planned(
         one_shot=_one_shot(step, outline),
         effective=_limited(step.effective or (outline.effective if outline else None)),
         gone=_limited(_gone(step, outline)),
-        worst_case_ms=_worst_case(step, outline),
+        **_without_us(step, outline, dead_man_ms),
     )
 
 
-def _worst_case(step: FaultStep, outline: Outline | None) -> int | None:
-    """From a dead conductor to the fault's end: what its watchdog needs; else, as long as no alarm acts as a dead-man,
-    the fault's own duration. None when only gameday ends it."""
+def _without_us(step: FaultStep, outline: Outline | None, dead_man_ms: int) -> dict[str, Any]:
+    """How the fault ends when nobody conducts: by itself, by the dead-man's alarm, or by the watchdog."""
     own = outline.duration_ms if outline else None
-    if outline and outline.worst_case_ms is not None:
-        return outline.worst_case_ms
-    if outline and outline.takes_duration:
-        own = min((ms for ms in (step.lasts, own) if ms is not None), default=None)
-    return 0 if own is None and _one_shot(step, outline) else own
+    lasts = min((ms for ms in (step.lasts, own) if ms is not None), default=None)
+    itself = lasts if outline and outline.takes_duration else own
+    by, worst = ended_by(outline, itself, dead_man_ms)
+    if itself is None and _one_shot(step, outline):
+        by, worst = (by if by == "alarm" else None), 0
+    return {"dead_man": by, "worst_case_ms": worst, "ends_itself": itself is not None and itself == lasts}
 
 
 def _one_shot(step: FaultStep, outline: Outline | None) -> bool:

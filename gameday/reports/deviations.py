@@ -93,6 +93,8 @@ def _other(event: Event, events: Sequence[Event], go: Ms | None) -> Iterator[Row
         text = f"abort: {what.get('why') or 'no reason given'}"
     elif event.type == "conductor.claimed" and event.epoch > 1:
         text = "another conductor took the run over"
+    elif event.type == "heartbeat.fired":
+        text = f"fault {what.get('step')} was ended by the dead-man's switch, not by its conductor: {what.get('says')}"
     elif event.type == "service.touched":
         text = f"{what.get('kind')} touched the service: {what.get('why') or 'no reason given'}"
     if text:

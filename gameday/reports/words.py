@@ -93,6 +93,11 @@ _SAYS = {
     "undo.started": "Undo started: {why}",
     "undo.done": "Undo of {step} done",
     "undo.failed": "Undo of {step} FAILED: {error}",
+    "heartbeat.armed": "The dead-man's alarm is set",
+    "heartbeat.fired": "Fault {step} was ended by the dead-man's switch, not by its conductor: {says}",
+    "heartbeat.disarmed": "The dead-man's alarm is gone",
+    "watchdog.started": "The watchdog is up",
+    "watchdog.ended": "The watchdog has ended",
     "run.ended": "Run {status}",
 }
 

@@ -71,10 +71,11 @@ def dead_runs(root: Path) -> list[Path]:
         folders = sorted(p for p in runs_folder(root).iterdir() if p.is_dir())
     except OSError:
         return []
-    return [folder for folder in folders if not is_live(folder) and _unfinished(folder)]
+    return [folder for folder in folders if not is_live(folder) and unfinished(folder)]
 
 
-def _unfinished(folder: Path) -> bool:
+def unfinished(folder: Path) -> bool:
+    """Whether this run has not ended, or has left something behind."""
     found = outstanding(folder / LEDGER)
     if found.left or found.damaged:
         return True

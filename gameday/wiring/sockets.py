@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from gameday.aws import Aws
@@ -15,6 +16,7 @@ from gameday.aws_envelope import Door
 from gameday.clock import Anchor, Clock, ScenarioClock
 from gameday.errors import CouldNotStart, Problem, could_not_start
 from gameday.faults.chaostoolkit.calling import call_action
+from gameday.faults.heartbeat import HeartbeatAlarm
 from gameday.faults.ssm_run import run_document
 from gameday.model.runbook import ChaosCall, RunbookCall, SsmCall
 from gameday.model.workspace import Environment
@@ -35,6 +37,16 @@ class Sockets:
     observers: Sequence[Observer]
     channel: Channel
     left_out: Sequence[Problem] = ()
+
+    @cached_property
+    def heartbeat(self) -> HeartbeatAlarm:
+        """The metric and the alarm of the dead-man's switch."""
+        return HeartbeatAlarm(self.aws)
+
+    @property
+    def stoppable(self) -> Mapping[str, Fault]:
+        """All that undo may meet on a ledger, by provider: the faults, and the dead-man's alarm."""
+        return {**self.faults, self.heartbeat.name: self.heartbeat}
 
     def call(self, call: RunbookCall) -> str:
         """Make the call of a runbook's step; returns what to say of it. botocore's errors are passed on, and so is

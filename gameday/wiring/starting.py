@@ -27,6 +27,7 @@ from gameday.wiring.locks import LEDGER, PLAN, Lock, lock_service, rehearsal_loc
 from gameday.wiring.preflight import door_of
 from gameday.wiring.rehearsing import remember
 from gameday.wiring.sockets import Sockets
+from gameday.wiring.switches import dead_man, stop_conditions
 
 if TYPE_CHECKING:
     from gameday.rehearsal.client import Rehearsal
@@ -105,12 +106,14 @@ def conduct(
     watched, _unread = sources(plan.signals, sockets.observers, began)
     ledgers = CanaryLedgers(rehearsal.ask) if rehearsal else None
     performer = Performer(
-        plan, ledger, sockets.faults, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir)
-    )
+        plan, ledger, sockets.stoppable, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir),
+        stops=stop_conditions(plan, run_dir.name),
+    )  # fmt: skip
     play: Script = scripted if unattended else _nobody
     return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, effects or Threads(), play,
                      rehearsal.disturbed if rehearsal else None,
-                     world_gone=rehearsal.died if rehearsal else _stays)  # fmt: skip
+                     world_gone=rehearsal.died if rehearsal else _stays,
+                     deadman=dead_man(run_dir, plan, sockets, ledger, clock))  # fmt: skip
 
 
 def _stays() -> bool:

@@ -122,9 +122,9 @@ def for_undo(filled: Sockets | None) -> Mapping[str, Fault]:
     """The providers that undo asks. When the rehearsal has ended, what those broke that are ``in_aws`` is gone with it;
     any other must still take back what it did to this machine."""
     if filled is not None:
-        return filled.faults
+        return filled.stoppable
     gone: Fault = _Gone()  # type: ignore[assignment]  # undo asks a provider for stop alone
-    here = dict(sockets(REHEARSAL_ENVIRONMENT, NOBODY).faults)
+    here = dict(sockets(REHEARSAL_ENVIRONMENT, NOBODY).stoppable)
     if ChaosFault.name in here:  # what it broke may be anywhere on this machine, and is not gone with the rehearsal
         here[ChaosFault.name] = ChaosFault(REHEARSAL_ENVIRONMENT, NOBODY, aws_is_gone=True)
     return {name: gone if in_aws(fault) else fault for name, fault in here.items()}

@@ -62,6 +62,7 @@ class Outlined(Silent):
             targets={"Functions": arns},
             duration_ms=ms,
             one_shot=False,
+            takes_stop_conditions=True,
             calls=[Call(step=step, service="fis", operation=name, why="the fault") for name in names],
             action_minutes=-(-(ms or 0) // 60_000),
             witness_signals=seen,

@@ -17,6 +17,10 @@ from tests.planning.a_provider import Outlined, Silent, witness
 from tests.planning.a_workspace import ROOT, TEN_LINES, planned, timeline, written
 
 MINUTE = 60_000
+UNSTOPPABLE = {"takes_stop_conditions": False, "stop_ends_it": False}
+SLOW = """kind: workspace
+environments: {slow: {account: '111122223333', regions: [eu-west-2], envelope: {dead_man: 12h}}}
+"""
 FAULT = (
     "{id: break, fault: fis, action: 'aws:lambda:invocation-error', targets: [payments-function], "
     "parameters: {duration: 20m, preventExecution: true}%s}"
@@ -72,7 +76,8 @@ def test_ten_lines_are_enough(tmp_path: Path) -> None:
     assert step.fault.effective == Condition.model_validate({"signal": seen, "at_least": 1, "within": "2m"})
     assert step.fault.gone == Condition.model_validate({"signal": seen, "equals": 0, "within": "2m"})
     assert step.fault.targets == {"Functions": ("arn:aws:lambda:eu-west-2:123456789012:function:payments-function",)}
-    assert (step.fault.duration_ms, step.fault.worst_case_ms) == (20 * MINUTE, 20 * MINUTE)
+    assert (step.fault.duration_ms, step.fault.ends_itself, step.fault.dead_man) == (20 * MINUTE, True, "alarm")
+    assert plan.dead_man is not None and step.fault.worst_case_ms == plan.dead_man.worst_case_ms == 3 * MINUTE
 
 
 @pytest.mark.parametrize(
@@ -110,16 +115,42 @@ def test_settings_are_kept_as_they_were_written_and_checked(shipped: Plan) -> No
 @pytest.mark.parametrize(
     ("lasts", "own", "takes", "duration", "worst"),
     [("", 20, False, 20, 20), (", for: 5m", 20, False, 5, 20), (", for: 5m", 20, True, 5, 5),
-     (", for: 30m", 20, True, 20, 20), (", for: 5m", None, False, 5, None), (", for: 5m", None, True, 5, 5)],
+     (", for: 30m", 20, True, 20, 20), (", for: 5m", None, True, 5, 5)],
 )  # fmt: skip
-def test_a_dead_conductor_leaves_a_fault_to_its_own_duration(
-    tmp_path: Path, lasts: str, own: int | None, takes: bool, duration: int, worst: int | None
+def test_a_dead_conductor_leaves_a_fault_that_nobody_can_stop_to_its_own_duration(
+    tmp_path: Path, lasts: str, own: int | None, takes: bool, duration: int, worst: int
 ) -> None:
     """``for`` ends a fault early; only a provider that takes it as the fault's own duration ends it without us."""
-    said = {"duration_ms": own and own * MINUTE, "takes_duration": takes}
-    fault = planned(tmp_path, timeline(FAULT % lasts), Outlined(said)).step("break").fault
+    said = {"duration_ms": own and own * MINUTE, "takes_duration": takes, **UNSTOPPABLE}
+    written(tmp_path, timeline(FAULT % lasts))
+    (tmp_path / "gameday.yaml").write_text(SLOW)
+    plan = build_plan(load_content(tmp_path), "payments-stop", "slow", {"fis": Outlined(said)})
+    fault = plan.step("break").fault
+    assert fault is not None and plan.dead_man is None
+    assert (fault.duration_ms, fault.worst_case_ms, fault.dead_man) == (duration * MINUTE, worst * MINUTE, None)
+    assert fault.ends_itself == (worst == duration)
+
+
+@pytest.mark.parametrize(
+    ("changes", "by", "worst_s"),
+    [({"duration_ms": None}, "alarm", 180), ({"duration_ms": MINUTE}, "alarm", 60),
+     ({"duration_ms": None, "takes_stop_conditions": False}, "watchdog", 45),
+     ({"duration_ms": 20_000, "takes_stop_conditions": False}, "watchdog", 20),
+     ({"duration_ms": None, "takes_stop_conditions": False, "worst_case_ms": 61_000}, "watchdog", 61)],
+)  # fmt: skip
+def test_with_a_dead_conductor_an_alarm_or_a_watchdog_ends_a_fault(
+    tmp_path: Path, changes: dict[str, Any], by: str, worst_s: int
+) -> None:
+    """Whichever comes first: what ends it for us, or its own end."""
+    fault = planned(tmp_path, timeline(FAULT % ", for: 5m"), Outlined(changes)).step("break").fault
     assert fault is not None
-    assert (fault.duration_ms, fault.worst_case_ms) == (duration * MINUTE, worst and worst * MINUTE)
+    assert (fault.dead_man, fault.worst_case_ms) == (by, worst_s * 1_000)
+
+
+def test_the_step_ends_a_fault_before_it_ends_itself(tmp_path: Path) -> None:
+    fault = planned(tmp_path, timeline(FAULT % ", for: 5m"), Outlined()).step("break").fault
+    assert fault is not None
+    assert (fault.duration_ms, fault.ends_itself) == (5 * MINUTE, False)
 
 
 def test_a_fault_without_an_end_is_refused_at_its_place(tmp_path: Path) -> None:
@@ -140,7 +171,7 @@ def test_a_provider_that_says_nothing_beforehand_needs_for(tmp_path: Path) -> No
     fault = plan.steps[0].fault
     assert fault is not None
     assert (fault.action, fault.targets, fault.resources) == ("aws:lambda:invocation-error", {}, ("payments-function",))
-    assert (fault.effective, fault.gone, fault.worst_case_ms) == (None, None, None)
+    assert (fault.effective, fault.gone, fault.dead_man, fault.worst_case_ms) == (None, None, "watchdog", 45_000)
 
 
 def test_settings_that_the_provider_refuses_are_named_at_their_key(tmp_path: Path) -> None:

@@ -78,6 +78,10 @@ def test_every_call_is_in_the_plan(shipped: Plan) -> None:
         (None, "xray", "GetServiceGraph", "70, one in 1m"),
         (None, "xray", "GetServiceGraph", "2"),
         ("failover", "route53", "change_resource_record_sets", "at most once"),
+        (None, "cloudwatch", "PutMetricData", "525, one in 8s"),
+        (None, "cloudwatch", "PutMetricAlarm", "1"),
+        (None, "cloudwatch", "DescribeAlarms", "525, one in 8s"),
+        (None, "cloudwatch", "DeleteAlarms", "1"),
     ]
 
 
@@ -85,6 +89,7 @@ def test_the_cost_is_action_minutes_and_each_metric_once_a_period(shipped: Plan)
     """Seventy minutes: four metrics in 210 periods of 20 s, one in 70 of a minute."""
     assert shipped.cost.model_dump(exclude={"basis"}) == {
         "action_minutes": 20, "action_usd": 2.0, "metric_reads": 910, "metric_usd": 0.0091,
+        "heartbeat_usd": 0.0115,
     }  # fmt: skip
 
 
@@ -108,4 +113,4 @@ def test_the_state_of_a_resource_is_a_read_too(tmp_path: Path) -> None:
     query = {"type": "aws:ec2:instance", "id": "i-1"}
     state = Signal(id="s", source="aws.state", query=query, period_ms=M, settles_ms=0)
     plan = planned(tmp_path, TEN_LINES, Outlined({"witness_signals": [state], "effective": None, "gone": None}))
-    assert [(c.service, c.operation) for c in plan.calls if c.step is None][-1] == ("ec2", "Describe")
+    assert [(c.service, c.operation) for c in plan.calls if c.step is None][-5] == ("ec2", "Describe")

@@ -17,6 +17,7 @@ import pytest
 
 from gameday.clock import from_iso
 from gameday.conductor.ledger import outstanding
+from gameday.runs import is_live
 from tests.system.a_day import begin, gameday, new_workspace, newest, processes_of, runs_of, without_tolerances
 
 PROBE = "ledger-proxy"
@@ -123,18 +124,31 @@ def test_a_whole_day_sees_the_fault_come_and_go_by_the_probe(workspace: Path, a_
     assert a_proxy[0].up
 
 
-def test_a_killed_conductor_is_undone_before_anybody_recovers(workspace: Path, a_proxy: tuple[Proxy, int]) -> None:
-    """Its watchdog lives on, and sees its end."""
-    proxy = a_proxy[0]
+def ended_by_the_watchdog(run_dir: Path) -> str:
+    """The journal, once the run that nobody conducts has been ended; nobody has called ``recover``."""
+    until = time.monotonic() + 90
+    while '"type":"run.ended"' not in (told := (run_dir / "journal.jsonl").read_text("utf-8")) or is_live(run_dir):
+        assert time.monotonic() < until, (run_dir / "watchdog.log").read_text("utf-8")
+        time.sleep(0.1)
+    return told
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.nightly)])
+def test_the_run_of_a_dead_or_hung_conductor_is_undone_and_ended_before_anybody_recovers(
+    workspace: Path, a_proxy: tuple[Proxy, int], number: signal.Signals
+) -> None:
+    """Its watchdog lives on: it sees its death, and kills one that hangs."""
+    proxy, known = a_proxy[0], runs_of(workspace)
     run = begin(workspace, "run", "ledger-cut", "--unattended", "--plain")
     wait_until_cut(proxy, run)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
-    until = time.monotonic() + 60
-    while not proxy.up:
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    assert gameday(workspace, "recover").returncode == 0
+    run_dir = newest(workspace, but=known)
+    run.send_signal(number)
+    told = ended_by_the_watchdog(run_dir)
+    run.wait(timeout=10)
+    assert proxy.up
+    assert '"who":"watchdog"' in told and '"type":"undo.done"' in told
+    assert outstanding(run_dir / "undo.jsonl").left == []
+    assert gameday(workspace, "recover", "--json").stdout.strip() == "[]"
 
 
 def test_a_killed_conductor_leaves_nothing_after_recover(workspace: Path, a_proxy: tuple[Proxy, int]) -> None:
@@ -143,10 +157,10 @@ def test_a_killed_conductor_leaves_nothing_after_recover(workspace: Path, a_prox
     wait_until_cut(proxy, run)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    recovered = gameday(workspace, "recover", "--json")
+    recovered = gameday(workspace, "recover", "--json")  # beside the watchdog: whoever has the lock does it
     assert recovered.returncode == 0, recovered.stderr
+    ended_by_the_watchdog(newest(workspace, but=known))
     assert proxy.up
-    assert newest(workspace, but=known).is_dir()
     assert gameday(workspace, "recover", "--json").stdout.strip() == "[]"
 
 
@@ -161,5 +175,9 @@ def test_it_is_undone_even_when_the_rehearsal_is_gone_too(workspace: Path, a_pro
     gameday(workspace, "rehearsal", "down")
     recovered = gameday(workspace, "recover", "--json")
     assert recovered.returncode in (0, 6), recovered.stdout + recovered.stderr
+    until = time.monotonic() + 60
+    while outstanding(newest(workspace) / "undo.jsonl").left:
+        assert time.monotonic() < until
+        time.sleep(0.1)
     assert outstanding(newest(workspace) / "undo.jsonl").left == []
     assert proxy.up

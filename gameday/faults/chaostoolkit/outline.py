@@ -31,6 +31,7 @@ def outline(step: str, settings: ChaosSettings, targets: Sequence[Technology], e
         one_shot=False,
         calls=tuple(_calls(step, settings)),
         worst_case_ms=_worst_case(settings),
+        stop_ends_it=settings.undo is not None or settings.background,
     )
 
 

@@ -1,0 +1,134 @@
+"""The AWS part of the dead-man's switch: the heartbeat metric of a run, and the alarm that stops its experiments.
+
+A missing heartbeat is breaching, so FIS, which has the alarm as a stop condition of each experiment, stops them all
+when nobody writes it any more (AWS FIS user guide, "Stop conditions"). The alarm has no actions: nobody is paged. It is
+a leftover like any other: it is on the ledger before it is made, and its ``stop`` deletes it and sees it gone.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from gameday.aws import Aws, CallFailed, told
+from gameday.errors import Problem
+from gameday.faults.fis_template import RUN_TAG
+from gameday.faults.targets import partition
+from gameday.model.workspace import Environment
+from gameday.plan import DeadMan
+from gameday.protocols import Fault, Note, Order, ProviderStatus, Trace
+
+NAMESPACE, METRIC = "Gameday", "Heartbeat"
+ABSENT = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
+
+
+def alarm_name(run: str) -> str:
+    """The alarm of a run."""
+    return f"gameday-heartbeat-{run}"
+
+
+def alarm_arn(environment: Environment, run: str) -> str:
+    """Its ARN, as a stop condition names it."""
+    where = f"{environment.region}:{environment.account}"
+    return f"arn:{partition(environment.region)}:cloudwatch:{where}:alarm:{alarm_name(run)}"
+
+
+class HeartbeatAlarm:
+    """Metric and alarm of a run. For undo it is a provider like any other, whose ``stop`` deletes the alarm."""
+
+    name = "dead-man"
+    settings: type[BaseModel] = BaseModel
+    in_aws = True
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._lock = threading.Lock()  # so that none is made while it is deleted, or after
+        self._over: set[str] = set()
+
+    @property
+    def _cloudwatch(self) -> Any:
+        return self._aws.client("cloudwatch")
+
+    def beat(self, run: str) -> None:
+        """Say that the run is conducted. AWS stamps it, so that no clock of ours can be wrong. CallFailed."""
+        datum = {"MetricName": METRIC, "Dimensions": _dimensions(run), "Value": 1.0, "Unit": "Count",
+                 "StorageResolution": 1}  # fmt: skip
+        with told("cloudwatch PutMetricData"):
+            self._cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[datum])
+
+    def arm(self, run: str, planned: DeadMan) -> None:
+        """Make the alarm, or make it again. CallFailed when AWS refuses; nothing is made for a run that is over."""
+        with self._lock, told("cloudwatch PutMetricAlarm"):
+            if run in self._over:
+                raise CallFailed(Problem("RUN_OVER", "this run is over", "nothing"), None)
+            self._cloudwatch.put_metric_alarm(**alarm_request(run, planned))
+
+    def state(self, run: str) -> str | None:
+        """OK, ALARM or INSUFFICIENT_DATA; None when there is no such alarm. CallFailed."""
+        found = self._found(run)
+        return str(found["StateValue"]) if found else None
+
+    def _found(self, run: str) -> Any:
+        with told("cloudwatch DescribeAlarms"):
+            said = self._cloudwatch.describe_alarms(AlarmNames=[alarm_name(run)], AlarmTypes=["MetricAlarm"])
+        return next(iter(said["MetricAlarms"]), None)
+
+    def start(self, order: Order, note: Note) -> Trace:
+        """A scenario cannot have it as a fault."""
+        raise NotImplementedError("the dead-man's switch is no fault")
+
+    def poll(self, trace: Trace) -> ProviderStatus:
+        """Whether it is there."""
+        state = self.state(trace["run"])
+        return ProviderStatus("active" if state else "ended", state or "no such alarm", clean=state is None)
+
+    def stop(self, trace: Trace) -> ProviderStatus:
+        """Delete the alarm and look whether it is gone. Idempotent. The detail says whether it had fired."""
+        run = trace["run"]
+        with self._lock:
+            self._over.add(run)
+            fired = self.state(run) == "ALARM"
+            self._delete(run)
+            if self.state(run) is not None:
+                return ProviderStatus("active", "the alarm is still there")
+        return ProviderStatus("ended", "it had fired" if fired else "it is gone", clean=True)
+
+    def _delete(self, run: str) -> None:
+        try:
+            with told("cloudwatch DeleteAlarms"):
+                self._cloudwatch.delete_alarms(AlarmNames=[alarm_name(run)])
+        except CallFailed as error:
+            if error.code not in ABSENT:  # gone is what was wanted
+                raise
+
+
+def alarm_request(run: str, planned: DeadMan) -> dict[str, Any]:
+    """The request of PutMetricAlarm: ALARM when every datapoint that is looked at is missing."""
+    return {
+        "AlarmName": alarm_name(run),
+        "AlarmDescription": f"gameday {run}: its conductor is silent, so FIS stops what it has started.",
+        "ActionsEnabled": False,
+        "Namespace": NAMESPACE,
+        "MetricName": METRIC,
+        "Dimensions": _dimensions(run),
+        "Statistic": "SampleCount",
+        "Period": planned.period_ms // 1000,
+        "EvaluationPeriods": planned.periods,
+        "DatapointsToAlarm": planned.periods,
+        "Threshold": 1.0,
+        "ComparisonOperator": "LessThanThreshold",
+        "TreatMissingData": "breaching",
+        "Tags": [{"Key": RUN_TAG, "Value": run}],
+    }
+
+
+def _dimensions(run: str) -> list[dict[str, str]]:
+    return [{"Name": "Run", "Value": run}]
+
+
+if TYPE_CHECKING:  # mypy proves here that undo can stop it
+
+    def _fits(alarm: HeartbeatAlarm) -> Fault:
+        return alarm
