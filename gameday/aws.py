@@ -124,6 +124,11 @@ class Aws:
                 self._clients[service] = self._rehearsal(service) if self.endpoint else self._real(service)
             return self._clients[service]
 
+    def apart(self) -> Aws:
+        """Another door to the same environment: clients, connections, locks and credentials of its own, so that calls
+        which must get through never wait for those of this one."""
+        return Aws(self.environment, self.endpoint, self.session_name.removeprefix("gameday-"))
+
     def close(self) -> None:
         """Close all connections; the next call of ``client`` makes new ones."""
         with self._lock:

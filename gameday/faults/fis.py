@@ -49,13 +49,19 @@ class FisFault:
     in_aws = True
 
     def __init__(self, aws: Aws) -> None:
-        self._aws = aws
+        self._aws, self._apart = aws, aws.apart()
         self._looks: dict[tuple[str, str], int] = defaultdict(int)  # clean looks by run and step
         self._resolved: dict[str, dict[str, list[str]]] = {}  # by experiment; FIS resolves targets once
+        self._over: set[str] = set()  # experiments that were seen ended
 
     @property
     def _fis(self) -> Any:
         return self._aws.client("fis")
+
+    @property
+    def _stops(self) -> Any:
+        """What takes back goes this way alone: nothing that reads or starts can keep it waiting."""
+        return self._apart.client("fis")
 
     def outline(
         self, step: str, settings: BaseModel, targets: Sequence[Technology], environment: Environment
@@ -76,6 +82,7 @@ class FisFault:
             write = "fis_role: arn:aws:iam::111122223333:role/gameday-fis"
             raise could_not_start("NO_FIS_ROLE", "the environment names no role for FIS to act in", write)
         self._looks.pop((order.run, order.step), None)
+        _ = self._stops  # the way to stop it is open before there is anything to stop
         request = template(order, self._learnt(order))
         trace: Trace = {"run": order.run, "step": order.step, "token": order.token}
         note(dict(trace))
@@ -109,18 +116,18 @@ class FisFault:
         unknown."""
         if "experiment" not in trace:
             return ProviderStatus("unknown", "no experiment id is known")
-        experiment = self._experiment(trace["experiment"])
+        experiment = self._experiment(self._fis, trace["experiment"])
         if experiment is None:
             return ProviderStatus("unknown", f"AWS does not know experiment {trace['experiment']}")
-        state, detail = _read(experiment)
+        state, detail = self._read(experiment)
         targets = {} if state == "starting" else self._targets(trace["experiment"])
         return ProviderStatus(state, detail, False, targets)
 
-    def _experiment(self, ident: str) -> Any:
+    def _experiment(self, fis: Any, ident: str) -> Any:
         """GetExperiment; None when AWS does not know it."""
         try:
             with told("fis GetExperiment"):
-                return self._fis.get_experiment(id=ident)["experiment"]
+                return fis.get_experiment(id=ident)["experiment"]
         except CallFailed as error:
             if error.missing:
                 return None
@@ -178,31 +185,37 @@ class FisFault:
         return self._looks[key] >= CLEAN_LOOKS
 
     def _stop(self, ident: str) -> ProviderStatus | None:
-        """Stop one experiment; None when AWS does not know it."""
-        experiment = self._experiment(ident)
-        if experiment is None:
-            return None
-        if experiment["state"]["status"] in ("pending", "initiating", "running"):
-            try:
-                with told("fis StopExperiment"):
-                    experiment = self._fis.stop_experiment(id=ident)["experiment"]
-            except CallFailed:
-                experiment = self._experiment(ident)  # it may have ended by itself in between
-                if experiment is not None and _read(experiment)[0] not in _OVER:
-                    raise
-        return None if experiment is None else ProviderStatus(*_read(experiment))
+        """Stop one experiment; None when AWS does not know it. StopExperiment goes first, and nothing is asked before
+        it, unless the experiment was seen ended: a slow answer must not come between an abort and the stop."""
+        try:
+            with told("fis StopExperiment"):
+                if ident not in self._over:
+                    self._stops.stop_experiment(id=ident)
+        except CallFailed:
+            experiment = self._experiment(self._stops, ident)  # it may have ended by itself
+            if experiment is not None and self._read(experiment)[0] not in _OVER:
+                raise
+        else:
+            experiment = self._experiment(self._stops, ident)
+        return None if experiment is None else ProviderStatus(*self._read(experiment))
+
+    def _read(self, experiment: Any) -> tuple[State, str]:
+        state, detail = _read(experiment)
+        if state in _OVER:
+            self._over.add(experiment["id"])
+        return state, detail
 
     def _delete(self, ident: str) -> None:
         try:
             with told("fis DeleteExperimentTemplate"):
-                self._fis.delete_experiment_template(id=ident)
+                self._stops.delete_experiment_template(id=ident)
         except CallFailed as error:
             if not error.missing:  # gone is what was wanted
                 raise
 
     def exhibits(self, trace: Trace) -> Mapping[str, bytes]:
         """The experiment's own log and report, as far as they are there. CallFailed when they cannot be read."""
-        found = self._experiment(trace["experiment"]) if "experiment" in trace else None
+        found = self._experiment(self._fis, trace["experiment"]) if "experiment" in trace else None
         return {} if found is None else read_exhibits(self._aws, found)
 
     def _templates(self, trace: Trace) -> set[str]:
@@ -214,7 +227,7 @@ class FisFault:
     def _tagged(self, call: str, operation: str, key: str, trace: Trace) -> set[str]:
         wanted = {RUN_TAG: trace["run"], STEP_TAG: trace["step"]}.items()
         with told(f"fis {call}"):
-            pages = self._fis.get_paginator(operation).paginate()
+            pages = self._stops.get_paginator(operation).paginate()
             return {item["id"] for page in pages for item in page[key] if wanted <= item.get("tags", {}).items()}
 
 
