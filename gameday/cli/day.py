@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from gameday.planning.case import Case
     from gameday.rehearsal.client import Rehearsal
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ABORTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+EMERGENCY = signal.SIGUSR1  # nobody sends it by mistake, as Ctrl-\ sends SIGQUIT
+SIGNALS = (*ABORTS, EMERGENCY)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Day:
         self._follow_signals(conductor)
         conductor.run()
         self.stack.pop_all().close()  # the screen first, then the rehearsal, the signals last
+        for place in sorted(conductor.state.levers):
+            self.say(engaged_words(place, self.run_dir.name))
         return conclude(self.run_dir)
 
     # ---- before
@@ -152,9 +156,12 @@ class Day:
 
     # ---- meanwhile
     def _follow_signals(self, conductor: Conductor) -> None:
-        """Ctrl-C, SIGTERM, SIGHUP and a closed terminal all abort with undo."""
+        """Ctrl-C, Ctrl-\\, SIGTERM, SIGHUP and a closed terminal all abort with undo; SIGUSR1 is an emergency."""
 
         def told(number: int, frame: FrameType | None) -> None:
+            if number == EMERGENCY:
+                conductor.ask_emergency("SIGUSR1")
+                return
             self.interrupts += 1
             name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
             if self.interrupts == 1:
@@ -172,6 +179,12 @@ class Day:
         what = ", ".join(active) or "nothing that was injected"
         self.say(f"\nStill active: {what}. It is being taken back; wait. Should this end before it is: gameday recover "
                  f"{self.run_dir.name}")  # fmt: skip
+
+
+def engaged_words(place: str, run: str) -> str:
+    """What everybody in the account must know."""
+    return (f"\nTHE FIS SAFETY LEVER OF {place} IS ENGAGED. No FIS experiment of anybody runs or begins there until a "
+            f"person releases it: gameday emergency --release --run {run}")  # fmt: skip
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

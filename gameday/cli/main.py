@@ -26,6 +26,7 @@ COMMANDS = {
         "hold": ("gameday.cli.act:hold", "Let the timeline wait; --end lets it go on."),
         "skip": ("gameday.cli.act:skip", "Pass over one step."),
         "abort": ("gameday.cli.act:abort", "Take every fault back and end the run."),
+        "emergency": ("gameday.cli.emergency:emergency", "Abort, and stop every FIS experiment by the safety lever."),
         "recover": ("gameday.cli.recover:recover", "Take back what a run left whose conductor died."),
     },
     "Learn": {"report": ("gameday.cli.report:report", "Write a run's report.md again, and show it.")},

@@ -42,6 +42,10 @@ Show = Callable[[Event], None]
 LOG = logging.getLogger(__name__)
 
 
+class NotWritten(OSError):
+    """The journal could not be written."""
+
+
 @dataclass
 class Conductor:
     """One run under way. ``sources`` are what is watched; ``script`` plays people; ``disturbances`` tells which
@@ -60,11 +64,13 @@ class Conductor:
     disturbances: Disturbances | None = None
     show: Show = lambda event: None
     asked: list[str] = field(default_factory=list)
+    emergencies: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.inbox = Inbox(self.plan, self.run_dir)
         self.mapping = Mapping(self.sources)
         self._polled: dict[str, Ms] = {}
+        self._failures: dict[tuple[str, str], int] = {}
         self._asleep, self._offset = suspended_ns(), self._wall_offset()
         self._disturbed_to = self.state.phase_ms.get("baseline", self.clock.now())
 
@@ -74,9 +80,17 @@ class Conductor:
         self.asked.append(why)
         self.effects.wake()
 
+    def ask_emergency(self, why: str) -> None:
+        """Abort, and engage the safety lever; safe in a signal handler."""
+        self.emergencies.append(why)
+        self.effects.wake()
+
     def record(self, draft: Draft) -> Event:
         """Append one event, take it into the state, show it."""
-        event = self.journal.append(draft, self.clock.now(), self.clock.wall())
+        try:
+            event = self.journal.append(draft, self.clock.now(), self.clock.wall())
+        except OSError as error:
+            raise NotWritten(error.errno, error.strerror) from error
         self.state.apply(event)
         try:
             self.show(event)
@@ -102,11 +116,15 @@ class Conductor:
         return self.state.ended_status
 
     def _broke(self, error: OSError) -> RunBroke:
-        undone = self.undo_rest("the run could not be written down")
+        unwritten = isinstance(error, NotWritten)
+        undone = self.undo_rest("the run could not be written down" if unwritten else "the conductor failed")
         left = "all that was injected is taken back" if undone else "NOT ALL that was injected could be taken back"
-        write = f"make room, then: gameday recover {self.run_dir.name}"
-        what = f"the run cannot be written down ({error.strerror or error}); {left}"
-        return RunBroke(Problem("RUN_NOT_WRITABLE", what, write, Place(str(self.run_dir))), undone)
+        said, recover = error.strerror or error, f"gameday recover {self.run_dir.name}"
+        if unwritten:
+            what, write = f"the run cannot be written down ({said}); {left}", f"make room, then: {recover}"
+            return RunBroke(Problem("RUN_NOT_WRITABLE", what, write, Place(str(self.run_dir))), undone)
+        what = f"the conductor could not go on ({said}: {error.filename or 'no file'}); {left}"
+        return RunBroke(Problem("RUN_BROKE", what, recover, Place(str(self.run_dir))), undone)
 
     def turn(self) -> None:
         """One turn: in, decide, out."""
@@ -119,6 +137,11 @@ class Conductor:
         self._act()
 
     def _take_in(self) -> None:
+        while self.emergencies:
+            why = self.emergencies.pop(0)
+            self.asked.append(f"emergency: {why}")
+            if self.state.emergency is None:
+                self.record(Draft("emergency.asked", {"why": why}))
         while self.asked:
             why = self.asked.pop(0)
             if not self.state.abort:
@@ -202,7 +225,20 @@ class Conductor:
             return self._not_started(name, outcome.error)
         if kind == "graph":
             return self.mapping.failed(name, outcome.error)
+        if kind in ("stop", "lever"):
+            return self._failed_again(kind, name, outcome.error)
         return []  # polls, stops and deliveries are asked for again until they succeed
+
+    def _failed_again(self, kind: str, name: str, error: BaseException) -> list[Draft]:
+        """What must not fail is told when it does: each kind of error at the first time, the tenth, the hundredth ..."""
+        if isinstance(error, NotYet):
+            return []
+        key = (f"{kind}:{name}", f"{type(error).__name__} {getattr(error, 'code', '')}")
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        if str(count).strip("0") != "1":
+            return []
+        type_, about = ("fault.stop_failed", "step") if kind == "stop" else ("lever.failed", "place")
+        return [Draft(type_, {about: name, "error": f"{type(error).__name__}: {error}"[:500], "count": count})]
 
     def _not_started(self, step: str, error: BaseException) -> list[Draft]:
         """It is stopped; and when it had begun, nobody knows how far it came: it has to be seen gone."""

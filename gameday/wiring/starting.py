@@ -193,7 +193,14 @@ def conduct(
     watched, _unread = sources(plan.signals, sockets.observers, began)
     ledgers = CanaryLedgers(rehearsal.ask) if rehearsal else None
     performer = Performer(
-        plan, ledger, sockets.faults, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir)
+        plan,
+        ledger,
+        sockets.faults,
+        sockets.channel,
+        sockets.call,
+        ledgers=ledgers,
+        keep=keeper(run_dir),
+        levers=sockets.levers,
     )
     play: Script = scripted if unattended else _nobody
     return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, Threads(), play,
