@@ -1,5 +1,5 @@
-"""The last stop level: abort, and the FIS safety lever as well, which stops every experiment of the account in the Region
-and lets none begin until a person disengages it (AWS FIS user guide, "Safety levers"). Pure.
+"""The last stop level: abort, and the FIS safety lever as well, which stops every experiment of the account in the
+Region and lets none begin until a person disengages it (AWS FIS user guide, "Safety levers"). Pure.
 
 The lever is engaged beside the abort, never before it: neither waits for the other.
 """

@@ -12,13 +12,12 @@ from gameday.conductor.actions import Record, record
 from gameday.conductor.sight import ALARM, buckets, readings
 from gameday.journal.state import State
 from gameday.model.measure import GUARDED
-from gameday.model.scenario import AlarmGuard, Guard, SignalGuard, ToleranceGuard
+from gameday.model.scenario import MOST_STOP_ALARMS, AlarmGuard, Guard, SignalGuard, ToleranceGuard
 from gameday.plan import Plan, Signal
 from gameday.verdict.progress import upper_so_far
 from gameday.verdict.states import Bucket
 
 UNREADABLE_PERIODS = 3
-MOST_STOP_ALARMS = 4  # FIS takes five stop conditions a template (its quotas); one is for the heartbeat
 HALTED = "stop condition"  # FIS says so in the reason of an experiment that one of them stopped
 
 

@@ -230,7 +230,7 @@ class Conductor:
         return []  # polls, stops and deliveries are asked for again until they succeed
 
     def _failed_again(self, kind: str, name: str, error: BaseException) -> list[Draft]:
-        """What must not fail is told when it does: each kind of error at the first time, the tenth, the hundredth ..."""
+        """What must not fail is told when it does: each kind of error at the 1st time, the 10th, the 100th ..."""
         if isinstance(error, NotYet):
             return []
         key = (f"{kind}:{name}", f"{type(error).__name__} {getattr(error, 'code', '')}")
