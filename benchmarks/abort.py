@@ -1,9 +1,9 @@
-"""How long until StopExperiment reaches AWS: from an abort, and from a datapoint that breaches a guard; beside FIS itself,
-stopped by an alarm of ten seconds (the shortest there is) on the same metric and the same datapoint.
+"""How long until StopExperiment reaches AWS: from an abort, and from a datapoint that breaches a guard; beside FIS
+itself, stopped by an alarm of ten seconds (the shortest there is) on the same metric and the same datapoint.
 
 One loopback AWS at speed 1, so that scenario seconds are wall seconds. All calls pass a gate that notes when each was
-received. In each round two experiments run: one of a conductor whose guard reads the metric, one that FIS alone is to stop
-by its alarm. Prints one JSON line: seconds, and the machine they were measured on.
+received. In each round two experiments run: one of a conductor whose guard reads the metric, one that FIS alone is to
+stop by its alarm. Prints one JSON line: seconds, and the machine they were measured on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -110,6 +111,10 @@ class Bench:
         self.up, self.gate = up, Gate(up.endpoint)
         self.aws, self.clock = Aws(REHEARSAL_ENVIRONMENT, self.gate.endpoint), up.clock()
         self.direct = Aws(REHEARSAL_ENVIRONMENT, up.endpoint)
+        for door in (self.aws, self.direct):  # connected before: what is measured is no import
+            door.client("fis").list_experiments()
+            door.client("cloudwatch").list_metrics()
+        self.provider = FisFault(self.aws)
 
     def publish(self, metric: str, value: float) -> float:
         """One datapoint of now; returns when it was visible (the put had been answered)."""
@@ -126,7 +131,7 @@ class Bench:
         journal.claim(os.getpid(), self.clock.now(), self.clock.wall())
         watched, _ = sources(plan.signals, [CloudWatchObserver(self.aws)], self.clock.now())
         ledger = Ledger(folder / "undo.jsonl")
-        performer = Performer(plan, ledger, {"fis": FisFault(self.aws)}, TerminalChannel(), str)
+        performer = Performer(plan, ledger, {"fis": self.provider}, TerminalChannel(), str)
         made = Conductor(plan, folder, journal, ledger, State(), self.clock, performer, watched)
         opened = {"run": folder.name, "environment": "rehearsal", "speed": 1.0, "scenario": "bench", "service": "bench",
                   "version": "0"}  # fmt: skip
@@ -184,8 +189,11 @@ def a_round(bench: Bench, folder: Path, number: int, breach: bool) -> dict[str, 
     thread = threading.Thread(target=conductor.run, daemon=True)
     thread.start()
     try:
-        wait(lambda: "experiment" in conductor.state.faults.get("stop", _Nothing()).trace)
-        time.sleep(2 + number * 0.618 % 1 * ALARM_PERIOD_S)  # at another moment of the alarm's period each time
+        wait(lambda: _begun(conductor))
+        # at another moment of the alarm's period each time
+        time.sleep(1 + (number * 0.618 % 1 * ALARM_PERIOD_S if breach else number % 7 / 7))
+        if conductor.state.abort:
+            raise Spoilt(conductor.state.abort)
         began = bench.publish(metric, 100.0) if breach else _ask(conductor, folder, number)
         experiment = conductor.state.faults["stop"].trace["experiment"]
         wait(lambda: experiment in bench.gate.stopped)
@@ -198,12 +206,20 @@ def a_round(bench: Bench, folder: Path, number: int, breach: bool) -> dict[str, 
         publisher.join()
 
 
-class _Nothing:
-    trace: dict[str, str] = {}
+class Spoilt(RuntimeError):
+    """The run was stopped before it was asked to: on a busy machine a guard of one second may not be read in time."""
+
+
+def _begun(conductor: Conductor) -> bool:
+    """Whether the experiment's id is known. Spoilt when it never will be."""
+    if conductor.state.abort:
+        raise Spoilt(conductor.state.abort)
+    fault = conductor.state.faults.get("stop")
+    return fault is not None and "experiment" in fault.trace
 
 
 def _publish(bench: Bench, metric: str, over: threading.Event) -> None:
-    while not over.wait(0.5):
+    while not over.wait(0.3):
         bench.publish(metric, 0.0)
 
 
@@ -230,17 +246,31 @@ def machine() -> dict[str, str | int]:
             "system": f"{platform.system()} {platform.machine()}", "gameday": version("gameday")}  # fmt: skip
 
 
+def measure(bench: Bench, runs: Path, rounds: int, until: float) -> tuple[list[dict[str, float]], ...]:
+    """Aborts and breaches in turns, and as many as spoilt ones were made anew."""
+    taken: tuple[list[dict[str, float]], ...] = ([], [])
+    number = 0
+    while min(len(kind) for kind in taken) < rounds and time.monotonic() < until:
+        breach = len(taken[1]) < len(taken[0])
+        number += 1
+        try:
+            taken[breach].append(a_round(bench, runs / f"r{number}", number, breach))
+        except Spoilt as why:
+            print(f"round {number} was spoilt: {why}", file=sys.stderr)
+    return taken
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="of each kind")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--minutes", type=float, default=30, help="at most; the rounds that were made by then count")
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
         up = client.up(Path(root), 1.0, kept=False)
         try:
-            bench, runs = Bench(up), Path(root) / "bench"
-            aborts = [a_round(bench, runs / f"a{n}", n, False) for n in range(rounds)]
-            breaches = [a_round(bench, runs / f"b{n}", n, True) for n in range(rounds)]
+            until = time.monotonic() + asked.minutes * 60
+            aborts, breaches = measure(Bench(up), Path(root) / "bench", asked.rounds, until)
         finally:
             up.down()
     found = {

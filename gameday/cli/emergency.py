@@ -83,10 +83,14 @@ def _release(found: RunLever, why: str, role: str) -> None:
 
 def _engage(found: RunLever, why: str, role: str) -> None:
     from gameday.cli.day import engaged_words
+    from gameday.errors import could_not_start
     from gameday.runs import is_live
 
     if is_live(found.run_dir) and _conducted(found.run_dir, why, role):
         return
+    if found.lever is None:
+        write = f"gameday recover {found.run_dir.name}"
+        raise could_not_start("LEVER_GONE", "the rehearsal of this run has ended, and its lever with it", write)
     found.engage(why, role)
     click.echo(engaged_words(found.place, found.run_dir.name))
     click.echo(f"What the run itself injected: gameday recover {found.run_dir.name}", err=True)

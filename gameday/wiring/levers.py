@@ -8,6 +8,7 @@ from pathlib import Path
 from gameday.conductor.emergency import lever_place
 from gameday.conductor.ledger import Ledger, outstanding
 from gameday.faults.fis_lever import LeverState, SafetyLever
+from gameday.model.workspace import REHEARSAL
 from gameday.plan import Plan, load_plan
 from gameday.runs import is_live
 from gameday.wiring.rehearsing import RECORD, still_there
@@ -48,7 +49,7 @@ class RunLever:
 
 
 def _lever(root: Path, run_dir: Path, plan: Plan) -> SafetyLever | None:
-    if not (run_dir / RECORD).exists():
+    if plan.environment != REHEARSAL and not (run_dir / RECORD).exists():
         return lever_of(plan.environment_definition, None)
     rehearsal = still_there(run_dir, root)
     return lever_of(plan.environment_definition, rehearsal.endpoint) if rehearsal else None
