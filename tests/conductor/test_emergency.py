@@ -31,9 +31,9 @@ class ALever:
         return not self.before
 
 
-def a_bench(tmp_path: Path, lever: ALever, **behaviour: int) -> Bench:
+def a_bench(tmp_path: Path, lever: ALever, stop_raises: int = 0) -> Bench:
     bench = Bench(a_plan(fault(minutes=20)), tmp_path)
-    bench.world.behaviours["stop"] = Behaviour(**behaviour)
+    bench.world.behaviours["stop"] = Behaviour(stop_raises=stop_raises)
     bench.conductor.performer.levers = {PLACE: lever}
     return bench
 
