@@ -29,8 +29,9 @@ format: $(VENV)/ready
 	$(PY) -m ruff check --fix $(CODE)
 	$(PY) -m ruff format $(CODE)
 
-bench: $(VENV)/ready  ## how fast the command starts, beside `chaos`
+bench: $(VENV)/ready  ## how fast the command starts and a fault is stopped, beside peers
 	$(PY) benchmarks/help.py --table
+	$(PY) benchmarks/abort.py
 
 docs: $(VENV)/ready  ## write docs/reference/*.md again, from the code
 	$(PY) docs/generate.py

@@ -135,7 +135,7 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._doors: dict[tuple[str | None, str], Aws] = {}
         self._sessions: dict[str | None, Session] = {}
-        self._root = self
+        self._root = self._asks = self  # the first door of all, and the one that knows what may leave
         self._session = Session(self._bare if endpoint else self._first)
 
     def client(self, service: str, account: str | None = None, region: str | None = None) -> Any:
@@ -182,8 +182,16 @@ class Aws:
 
     def _leaves(self, region: str | None, params: Any, model: Any, **_: Any) -> None:
         """A botocore before-parameter-build handler: Refused for what the door does not let out."""
-        if self._root.door is not None:
-            self._root.door.ask(model.service_model.service_name, model.name, region, params)
+        door = self._root._asks.door
+        if door is not None:
+            door.ask(model.service_model.service_name, model.name, region, params)
+
+    def apart(self) -> Aws:
+        """Another door to the same environment: clients, connections, locks and credentials of its own, so that calls
+        which must get through never wait for those of this one. The same calls may leave by it."""
+        made = Aws(self.environment, self.endpoint, self.session_name.removeprefix("gameday-"))
+        made._asks = self._root._asks
+        return made
 
     def close(self) -> None:
         """Close all connections; the next call of ``client`` makes new ones."""

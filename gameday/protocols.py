@@ -276,6 +276,14 @@ class Ledgers(Protocol):
         ...
 
 
+class Lever(Protocol):
+    """Optional: what stops every experiment of an account and Region, and lets none begin. Only a person undoes it."""
+
+    def engage(self, reason: str) -> bool:
+        """Whether this call engaged it; False when it was engaged already. Raises when nobody can say."""
+        ...
+
+
 @dataclass(frozen=True)
 class Tally:
     """What came of calls that were traced: a sample of them, not all. ``errors`` are 4xx without throttles, ``faults``

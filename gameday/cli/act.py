@@ -154,18 +154,18 @@ def _act(folder: Path, kind: Kind, role: str, as_json: bool, **what: Any) -> Non
     from gameday.journal.inbox import drop
 
     ident = drop(folder, kind, role, **what)
-    events, answer = _answer(folder, ident)
+    events, answer = answer_of(folder, ident)
     result = "unanswered" if answer is None else "refused" if answer.type == "command.refused" else "applied"
     if as_json:
         facts = {"run": folder.name, "command": ident, "kind": kind, "result": result}
         seen = {"why": answer.what.get("why"), "event": answer.seq, "type": answer.type} if answer else {}
         click.echo(json.dumps({**facts, **seen}))
     else:
-        click.echo(_words(folder, kind, events, answer), err=result != "applied")
+        click.echo(answer_words(folder, kind, events, answer), err=result != "applied")
     sys.exit(EXITS[result])
 
 
-def _answer(folder: Path, ident: str) -> tuple[list[Event], Event | None]:
+def answer_of(folder: Path, ident: str) -> tuple[list[Event], Event | None]:
     """All events, and the one that answers this command; None when none came in five wall seconds."""
     from gameday.clock import Anchor, ScenarioClock
     from gameday.journal.store import read
@@ -185,7 +185,7 @@ def _answer(folder: Path, ident: str) -> tuple[list[Event], Event | None]:
         clock.sleep(LOOKS_EVERY_MS)
 
 
-def _words(folder: Path, kind: str, events: list[Event], answer: Event | None) -> str:
+def answer_words(folder: Path, kind: str, events: list[Event], answer: Event | None) -> str:
     from gameday.cli.live.words import short
 
     if answer is None:

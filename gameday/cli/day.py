@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from gameday.wiring.findings import Checked, Line
     from gameday.wiring.sockets import Sockets
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ABORTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+EMERGENCY = signal.SIGUSR1  # nobody sends it by mistake, as Ctrl-\ sends SIGQUIT
+SIGNALS = (*ABORTS, EMERGENCY)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Day:
             conductor.close()
             self._end_without(str(error))
         self.stack.pop_all().close()  # the screen first, then the rehearsal, the signals last
+        for place in sorted(conductor.state.levers):
+            self.say(engaged_words(place, self.run_dir.name))
         return conclude(self.run_dir)
 
     def _end_without(self, why: str) -> None:
@@ -226,9 +230,12 @@ class Day:
 
     # ---- meanwhile
     def _follow_signals(self, conductor: Conductor) -> None:
-        """Ctrl-C, SIGTERM, SIGHUP and a closed terminal all abort with undo."""
+        """Ctrl-C, Ctrl-\\, SIGTERM, SIGHUP and a closed terminal all abort with undo; SIGUSR1 is an emergency."""
 
         def told(number: int, frame: FrameType | None) -> None:
+            if number == EMERGENCY:
+                conductor.ask_emergency("SIGUSR1")
+                return
             self.interrupts += 1
             name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
             if self.interrupts == 1:
@@ -246,6 +253,12 @@ class Day:
         what = ", ".join(active) or "nothing that was injected"
         self.say(f"\nStill active: {what}. It is being taken back; wait. Should this end before it is: gameday recover "
                  f"{self.run_dir.name}")  # fmt: skip
+
+
+def engaged_words(place: str, run: str) -> str:
+    """What everybody in the account must know."""
+    return (f"\nTHE FIS SAFETY LEVER OF {place} IS ENGAGED. No FIS experiment of anybody runs or begins there until a "
+            f"person releases it: gameday emergency --release --run {run}")  # fmt: skip
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

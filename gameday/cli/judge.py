@@ -68,7 +68,16 @@ def run_words(found: dict[str, Any], plan: Any) -> str:
     limits = {t.id: t for t in (*plan.tolerances, *plan.objectives)}
     head = f"{found['outcome'].upper()}  {found['run']} in {found['environment']}, speed {found['speed']:g}"
     judged = [*found["tolerances"], *found["objectives"]]
+    left = [f["step"] for f in found["faults"] if not f["seen_gone"]]
+    head = "\n".join([head, *(_unseen(plan, step) for step in left)])
     return "\n\n".join([head, *(_words(j, limits[j["id"]]) for j in judged)])
+
+
+def _unseen(plan: Any, step: str) -> str:
+    """Which resource to look at, by its names in AWS where they are known."""
+    fault = next(s.fault for s in plan.steps if s.id == step)
+    where = [arn for arns in fault.targets.values() for arn in arns] or list(fault.resources) if fault else []
+    return f"NOT SEEN GONE  {step}: look at {', '.join(where) or 'its target'}"
 
 
 def _words(found: dict[str, Any], tolerance: Any) -> str:

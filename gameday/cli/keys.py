@@ -24,6 +24,7 @@ from gameday.clock import Ms, wall_ms
 from gameday.journal.inbox import Kind
 
 CONFIRM_WITHIN_MS = 5000
+TYPED_WITHIN_MS = 30_000  # an account's number has twelve digits
 SAID_FOR_MS = 5000
 SENT_FOR_MS = 3000  # so long a second press for the same prompt sends nothing
 LONGEST_NOTE = 2000
@@ -46,10 +47,13 @@ Send = Callable[[Kind, str, dict[str, Any]], None]
 
 
 class Keypad:
-    """What each key means. ``look`` says what there is to act on; ``send`` drops a command (OSError when it cannot)."""
+    """What each key means. ``look`` says what there is to act on; ``send`` drops a command (OSError when it cannot).
+    ``account`` is typed before an emergency; without it (a rehearsal) a second E is enough."""
 
-    def __init__(self, look: Callable[[], Asked], send: Send, who: str = "facilitator") -> None:
-        self._look, self._send, self._who = look, send, who
+    def __init__(
+        self, look: Callable[[], Asked], send: Send, who: str = "facilitator", account: str | None = None
+    ) -> None:
+        self._look, self._send, self._who, self._account = look, send, who, account
         self._mode = ""
         self._since: Ms = 0
         self._note = ""
@@ -76,6 +80,9 @@ class Keypad:
             return f"note: {self._note}▏  (Enter writes it, Esc drops it)", ""
         if self._mode == "abort":
             return "ABORT: take every fault back and end the run? q again: yes   any other key: no", "bad"
+        if self._mode == "emergency":
+            how = f"type {self._account} and Enter: {self._note}▏" if self._account else "E again: yes"
+            return f"EMERGENCY: abort AND stop every FIS experiment of the account? {how}   any other key: no", "bad"
         if self._mode == "skip":
             named = "   ".join(f"{i} {title}" for i, (_, title, _) in enumerate(self._choices, 1))
             return f"skip which? {named}   any other key: none", "warn"
@@ -83,7 +90,7 @@ class Keypad:
         if said and wall - since < SAID_FOR_MS:
             return said, tone
         go_on = "h GO ON" if self._look().held else "h hold"
-        return f"q abort  {go_on}  a ack oldest  1-9 that prompt  n note  s skip  (Ctrl-C aborts)", ""
+        return f"q abort  E emergency  {go_on}  a ack oldest  1-9 that prompt  n note  s skip  (Ctrl-C aborts)", ""
 
     def _press(self, key: str, wall: Ms) -> None:
         self._expire(wall)
@@ -94,12 +101,16 @@ class Keypad:
             self._confirm_abort(key, wall)
         elif mode == "skip":
             self._choose(key, wall)
+        elif mode == "emergency":
+            self._confirm_emergency(key, wall)
         else:
             self._command(key, wall)
 
     def _expire(self, wall: Ms) -> None:
         """A question that nobody answered is withdrawn: a key pressed later must not confirm it."""
-        if self._mode in ("abort", "skip") and wall - self._since > CONFIRM_WITHIN_MS:
+        typed = self._mode == "emergency" and self._account
+        within = TYPED_WITHIN_MS if typed else CONFIRM_WITHIN_MS
+        if self._mode in ("abort", "skip", "emergency") and wall - self._since > within:
             self._mode = ""
 
     def _command(self, key: str, wall: Ms) -> None:
@@ -110,8 +121,8 @@ class Keypad:
             self._ack(asked.waiting[:1], wall)
         elif key.isdigit():
             self._ack(tuple(p for p in asked.waiting if str(p[0]) == key), wall)
-        elif key in ("n", "q"):
-            self._mode, self._since, self._note = {"n": "note", "q": "abort"}[key], wall, ""
+        elif key in ("n", "q", "E"):
+            self._mode, self._since, self._note = {"n": "note", "q": "abort", "E": "emergency"}[key], wall, ""
         elif key == "h":
             self._drop(wall, "resume" if asked.held else "hold", {} if asked.held else {"why": "asked at the screen"})
         elif key == "s":
@@ -147,6 +158,16 @@ class Keypad:
             self._drop(wall, "abort", {"why": "asked at the screen"})
         else:
             self.say(wall, "not aborted", "")
+
+    def _confirm_emergency(self, key: str, wall: Ms) -> None:
+        if not self._account and key == "E":
+            self._drop(wall, "emergency", {"why": "asked at the screen"})
+        elif self._account and key.isdigit() and len(self._note) < len(self._account):
+            self._mode, self._note = "emergency", self._note + key
+        elif self._account and key in ENTERS and self._note == self._account:
+            self._drop(wall, "emergency", {"why": "asked at the screen"})
+        else:
+            self.say(wall, "no emergency; q aborts this run alone", "")
 
     def _type(self, key: str, wall: Ms) -> None:
         if key == ESCAPE:

@@ -177,7 +177,7 @@ def _guards(plan: Plan) -> Iterator[str]:
 
 def _guard(guard: Guard) -> str:
     if isinstance(guard, AlarmGuard):
-        return f"alarm {guard.alarm} is in ALARM"
+        return f"alarm {guard.alarm} is in ALARM (FIS stops its experiments by it, too)"
     if isinstance(guard, SignalGuard):
         name, limit = ("above", guard.above) if guard.above is not None else ("below", guard.below)
         return f"{guard.signal} {name} {limit:g}" + (f" for {_t(guard.lasts)}" if guard.lasts else "")

@@ -28,13 +28,14 @@ from gameday.cli.plain import PlainLines
 from gameday.clock import Clock, Ms
 from gameday.journal.events import Event
 from gameday.journal.inbox import Kind, drop
+from gameday.model.workspace import REHEARSAL
 from gameday.plan import Plan
 
 FRAME_S = 0.25
 JUDGE_EVERY_MS = 1000
 JUDGE_SHARE = 10  # judging takes at most a tenth of the screen's time, however long the journal is
 CLOSES_WITHIN_S = 3.0
-NO_KEYS = "no keys here: act with gameday ack|note|hold|skip|abort   (Ctrl-C aborts)"
+NO_KEYS = "no keys here: act with gameday ack|note|hold|skip|abort|emergency   (Ctrl-C aborts)"
 
 
 class Display(Protocol):
@@ -69,6 +70,11 @@ def open_display(
     return LiveScreen(plan, clock, run_dir, console, None if unattended else _keyboard(), used_share)
 
 
+def _account(plan: Plan) -> str | None:
+    """What is typed before an emergency; a rehearsal is nobody else's."""
+    return None if plan.environment == REHEARSAL else plan.environment_definition.account
+
+
 def _keyboard() -> int | None:
     try:
         fd = sys.stdin.fileno()
@@ -98,7 +104,9 @@ class LiveScreen:
         self._judged = (0, -1)  # the wall time before which nothing is judged again, and the events judged last
         self._trouble = ""
         self._stop = threading.Event()
-        self._keypad: Keypad | None = Keypad(self.asked, self._send) if keyboard is not None else None
+        self._keypad: Keypad | None = (
+            Keypad(self.asked, self._send, account=_account(plan)) if keyboard is not None else None
+        )
         self._thread = threading.Thread(target=self._show, name="screen", daemon=True)
         self._keyboard = self._open(keyboard)
         self._thread.start()

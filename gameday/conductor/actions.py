@@ -67,6 +67,13 @@ class ReconcileLedger:
 
 
 @dataclass(frozen=True)
+class EngageLever:
+    """Engage the safety lever of this account and Region."""
+
+    place: str
+
+
+@dataclass(frozen=True)
 class End:
     """End the run."""
 
@@ -74,7 +81,7 @@ class End:
     why: str = ""
 
 
-Effect = StartFault | PollFault | StopFault | KeepExhibits | Deliver | CallStep | ReconcileLedger
+Effect = StartFault | PollFault | StopFault | KeepExhibits | Deliver | CallStep | ReconcileLedger | EngageLever
 Action = Record | Effect | End
 
 

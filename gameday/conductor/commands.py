@@ -61,8 +61,12 @@ class Inbox:
                 yield self._skip(command, state)
             case "abort":
                 yield _if(not state.abort, "the run is being aborted already", Draft("abort.asked", _why(command)))
+            case "emergency":
+                yield _if(state.emergency is None, "it was asked for already", Draft("emergency.asked", _why(command)))
+                if not state.abort:
+                    yield Draft("abort.asked", {"why": f"emergency: {_why(command)['why']}"}, command.who)
             case _:
-                raise Refusal("this is no command; use gameday ack, note, hold, skip or abort")
+                raise Refusal("this is no command; use gameday ack, note, hold, skip, abort or emergency")
 
     def _ack(self, command: Command, state: State, now: Ms) -> Draft:
         prompt = self._prompt(command, state)

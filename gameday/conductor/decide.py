@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from gameday.clock import Ms
 from gameday.conductor.actions import Action, End, ReconcileLedger, StartFault, record
+from gameday.conductor.emergency import lever_actions, lever_awaited
 from gameday.conductor.faulting import fault_actions, longest_gone, settled
-from gameday.conductor.guards import guard_actions, guarded
+from gameday.conductor.guards import blind_guards, guard_actions, guarded
 from gameday.conductor.steady import largest_period, settling, unsteady
 from gameday.conductor.steps import step_actions, withdraw
 from gameday.journal.state import State
@@ -50,6 +51,7 @@ def unreconciled(plan: Plan, state: State) -> list[Action]:
 
 def _actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     yield from fault_actions(plan, state, now)
+    yield from lever_actions(plan, state)
     if state.phase == "ended":  # a conductor before this one died in between
         yield End("aborted", state.abort) if state.abort else End("completed")
     elif state.abort and state.phase != "restore":
@@ -80,11 +82,11 @@ def _baseline(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     first = -(-began // period) * period
     if now < first + plan.baseline_ms + settling(plan):
         return
-    waits_for = unsteady(plan, state, first, now, plan.baseline_ms)
+    waits_for = [*unsteady(plan, state, first, now, plan.baseline_ms), *blind_guards(plan, state, first)]
     if not waits_for:
         yield record("timeline.started", t_go_ms=(now // period + 1) * period)
     elif now >= _patient_until(plan, state, first, period):
-        why = f"nothing was broken: the service was never seen steady ({', '.join(waits_for)})"
+        why = f"nothing was broken: the service was never seen steady and guarded ({', '.join(waits_for)})"
         yield from withdraw(plan, state, now, why, "skipped")
         yield record("phase.entered", phase="restore", why=why)
 
@@ -109,7 +111,7 @@ def _execute(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
 
 def _restore(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     over = now >= max(state.phase_ms["restore"], state.claimed_ms) + RESTORE_WALL_MS * state.speed + longest_gone(plan)
-    if not settled(plan, state, now) and not over:
+    if (not settled(plan, state, now) and not over) or lever_awaited(plan, state, now):
         return
     if state.abort:
         yield End("aborted", state.abort)

@@ -41,7 +41,10 @@ class Threads:
         if key in self.busy or self.rests.get(key, (0.0, 0.0))[1] > now:
             return False
         self.busy[key] = now
-        threading.Thread(target=self._work, args=(key, work), name=key, daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(key, work), name=key, daemon=True).start()
+        except RuntimeError as error:  # no thread to be had: it is tried again, and the conductor goes on
+            self.done.put(Outcome(key, None, error))
         return True
 
     def _work(self, key: str, work: Work) -> None:

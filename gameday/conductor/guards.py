@@ -3,6 +3,7 @@ periods fires (design: semantics, "Guards, dead-man"). Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import dropwhile
 
@@ -11,12 +12,13 @@ from gameday.conductor.actions import Record, record
 from gameday.conductor.sight import ALARM, buckets, readings
 from gameday.journal.state import State
 from gameday.model.measure import GUARDED
-from gameday.model.scenario import AlarmGuard, Guard, SignalGuard, ToleranceGuard
+from gameday.model.scenario import MOST_STOP_ALARMS, AlarmGuard, Guard, SignalGuard, ToleranceGuard
 from gameday.plan import Plan, Signal
 from gameday.verdict.progress import upper_so_far
 from gameday.verdict.states import Bucket
 
 UNREADABLE_PERIODS = 3
+HALTED = "stop condition"  # FIS says so in the reason of an experiment that one of them stopped
 
 
 def guard_name(guard: Guard) -> str:
@@ -28,6 +30,56 @@ def guard_name(guard: Guard) -> str:
     return f"{guard.signal} {'above' if guard.above is not None else 'below'} {guard.above or guard.below or 0:g}"
 
 
+def stop_alarms(plan: Plan) -> tuple[str, ...]:
+    """The ARNs of the alarms that guard this run, for FIS to stop its experiments by without us: it wants them in the
+    account and Region of the experiment. Those beyond the most that FIS takes are watched by gameday alone."""
+    place = plan.environment_definition
+    names = dict.fromkeys(_alarm_name(plan, g) for g in plan.guards if isinstance(g, AlarmGuard))
+    arns = [f"arn:aws:cloudwatch:{place.region}:{place.account}:alarm:{name}" for name in names]
+    return tuple(arns[:MOST_STOP_ALARMS])
+
+
+def _alarm_name(plan: Plan, guard: AlarmGuard) -> str:
+    return str(plan.alarm_signal(guard.alarm).query.get("alarm", guard.alarm))
+
+
+def blind_guards(plan: Plan, state: State, since: Ms) -> list[str]:
+    """The guards that nothing has been read for since then, and alarms that would fire at once: with one of them the
+    timeline does not begin, because a guard that cannot fire, or has fired, guards nothing."""
+    return [guard_name(guard) for guard in plan.guards if _blind(plan, state, guard, since)]
+
+
+def _blind(plan: Plan, state: State, guard: Guard, since: Ms) -> bool:
+    if isinstance(guard, AlarmGuard):
+        states = state.alarms.get(plan.alarm_signal(guard.alarm).id, [])
+        return not states or states[-1][1] in ("MISSING", "ALARM")
+    if isinstance(guard, SignalGuard):
+        return not any(t >= since and v is not None for t, v in state.signals.get(guard.signal, {}).items())
+    return False  # the baseline waits for the signals of every tolerance that is measured, see steady
+
+
+def _halted(plan: Plan, state: State) -> Iterator[Record]:
+    """FIS itself stopped an experiment by one of its stop conditions: the guard of that alarm has fired."""
+    for step, fault in state.faults.items():
+        if fault.ended_ms is not None and HALTED in fault.detail.lower():
+            yield record("guard.fired", guard=_halted_by(plan, state, fault.detail), value=1.0, by="fis", step=step)
+
+
+def _halted_by(plan: Plan, state: State, detail: str) -> str:
+    """The guard whose alarm FIS names; else those whose alarm is in ALARM, else all that it may have been."""
+    guards = {_alarm_name(plan, g): guard_name(g) for g in plan.guards if isinstance(g, AlarmGuard)}
+    named = [said for name, said in guards.items() if re.search(rf":alarm:{re.escape(name)}(?![\w.-]*\w)", detail)]
+    if named or ":alarm:" in detail:
+        return named[0] if named else f"FIS: {detail}"
+    ringing = [said for name, said in guards.items() if _rings(plan, state, name)]
+    return " or ".join(ringing or guards.values()) or f"FIS: {detail}"
+
+
+def _rings(plan: Plan, state: State, name: str) -> bool:
+    states = state.alarms.get(plan.alarm_signal(name).id, [])
+    return bool(states) and states[-1][1] == "ALARM"
+
+
 def guard_actions(plan: Plan, state: State, now: Ms) -> Iterator[Record]:
     """What each guard says now; when one has fired the run is aborted."""
     if state.t_go is None or state.abort:
@@ -35,6 +87,7 @@ def guard_actions(plan: Plan, state: State, now: Ms) -> Iterator[Record]:
     if state.guards_fired:
         yield record("abort.asked", why=f"guard: {state.guards_fired[0]}")
         return
+    yield from _halted(plan, state)
     for guard in plan.guards:
         name = guard_name(guard)
         unread = _unread(plan, state, guard, now)

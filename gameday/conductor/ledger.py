@@ -24,7 +24,9 @@ RESERVED = 256 * 1024
 LEAST = 64 * 1024
 """Bytes kept free before an effect, so that what follows it (notes, gone) finds room on a disk that is full by then."""
 _BEGIN = b'{"op":"'
-_RECORDS = re.compile(rb'(?=\{"op":"(?:intend|note|gone)","step":")')  # where a record begins when a newline is lost
+_RECORDS = re.compile(
+    rb'(?=\{"op":"(?:intend|note|gone|engage|release)","step":")'
+)  # where a record begins when a newline is lost
 _WRITE = "look for experiments tagged with this run in the account and stop them by hand"
 
 
@@ -45,6 +47,8 @@ class Outstanding:
     damaged: list[Problem]
     over: frozenset[str] = frozenset()
     """Steps that it says were seen gone."""
+    engaged: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Safety levers by account and Region that were engaged and not released: a person does that, undo never."""
 
 
 def outstanding(path: Path) -> Outstanding:
@@ -59,12 +63,12 @@ def outstanding(path: Path) -> Outstanding:
     except OSError as error:
         return Outstanding([], [_damage(path, 1, f"it cannot be read ({error})")])
     for number, record, sound in _records(raw):
-        if record is not None and (sound or record.get("op") != "gone"):
+        if record is not None and (sound or record.get("op") not in ("gone", "release")):
             sound = fold.take(record) and sound
         if not sound:
             fold.distrust()
             damaged.append(_damage(path, number, f"line {number} is not what was written"))
-    return Outstanding(list(fold.left.values()), damaged, frozenset(fold.over))
+    return Outstanding(list(fold.left.values()), damaged, frozenset(fold.over), fold.engaged)
 
 
 def _damage(path: Path, line: int, what: str) -> Problem:
@@ -77,6 +81,7 @@ class _Fold:
     def __init__(self) -> None:
         self.left: dict[str, Leftover] = {}
         self.over: set[str] = set()
+        self.engaged: dict[str, dict[str, str]] = {}
         self._whole = True
 
     def distrust(self) -> None:
@@ -93,9 +98,18 @@ class _Fold:
                 self.over.add(step)
                 return True
             facts = {str(key): str(value) for key, value in record["facts"].items()}
+            if op in ("engage", "release"):
+                return self._lever(op, step, facts)
             return op in ("intend", "note") and self._there(op, step, facts, str(record["provider"]))
         except (KeyError, AttributeError):
             return False
+
+    def _lever(self, op: str, place: str, facts: dict[str, str]) -> bool:
+        if op == "engage":
+            self.engaged[place] = facts
+        else:
+            self.engaged.pop(place, None)
+        return True
 
     def _there(self, op: str, step: str, facts: dict[str, str], provider: str) -> bool:
         if op == "intend":
@@ -202,6 +216,16 @@ class Ledger:
         """It was seen gone, and nothing is left behind."""
         with self._one_at_a_time:
             self._put(_line({"op": "gone", "step": step}))
+
+    def engage(self, place: str, facts: dict[str, str]) -> None:
+        """The safety lever of this account and Region is about to be engaged."""
+        with self._one_at_a_time:
+            self._put(_line({"op": "engage", "step": place, "facts": facts}))
+
+    def release(self, place: str, facts: dict[str, str]) -> None:
+        """A person has disengaged it."""
+        with self._one_at_a_time:
+            self._put(_line({"op": "release", "step": place, "facts": facts}))
 
     def _put(self, line: bytes) -> None:
         """Write behind what is there; what failed half way is wiped, so that no shorter line leaves a rest of it."""

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,18 +18,20 @@ from gameday.conductor.actions import (
     CallStep,
     Deliver,
     Effect,
+    EngageLever,
     KeepExhibits,
     PollFault,
     ReconcileLedger,
     StartFault,
     StopFault,
 )
-from gameday.conductor.ledger import Ledger
+from gameday.conductor.guards import stop_alarms
+from gameday.conductor.ledger import Ledger, outstanding
 from gameday.journal.events import Draft
 from gameday.journal.state import State
 from gameday.model.runbook import RunbookCall
 from gameday.plan import Plan, PlannedFault, where
-from gameday.protocols import Channel, Exhibits, Fault, Ledgers, Note, Order, Prompt, ProviderStatus, Trace
+from gameday.protocols import Channel, Exhibits, Fault, Ledgers, Lever, Note, Order, Prompt, ProviderStatus, Trace
 from gameday.verdict.integrity import reconciled
 
 MakeCall = Callable[[RunbookCall], str]
@@ -53,7 +56,7 @@ def token(run: str, step: str) -> str:
 def order_of(plan: Plan, run: str, step: str, planned: PlannedFault, stops: Sequence[str] = ()) -> Order:
     """The order for a planned fault; ``stops`` are the alarms that end it."""
     return Order(run, step, token(run, step), planned.action, planned.settings, planned.targets, planned.duration_ms,
-                 plan.environment_definition, tuple(stops), planned.tags, region=planned.region,
+                 plan.environment_definition, (*stops, *stop_alarms(plan)), planned.tags, region=planned.region,
                  accounts=planned.accounts)  # fmt: skip
 
 
@@ -69,6 +72,7 @@ class Performer:
     ledgers: Ledgers | None = None
     keep: Keep | None = None
     stops: Sequence[str] = ()  # ARNs of alarms, each a stop condition of every fault that takes such
+    levers: Mapping[str, Lever] = field(default_factory=dict)  # by account and Region
     stopping: set[str] = field(default_factory=set)
     starting: set[str] = field(default_factory=set)
     noted: dict[str, Trace] = field(default_factory=dict)  # by step, what a start has said of itself so far
@@ -91,6 +95,8 @@ class Performer:
                 return f"ledger:{ledger}"
             case KeepExhibits(step):
                 return f"exhibits:{step}"
+            case EngageLever(place):
+                return f"lever:{place}"
 
     def work(self, action: Effect, state: State) -> Callable[[], list[Draft]]:
         """What to run in a thread; it returns the events that tell what came of it."""
@@ -116,6 +122,9 @@ class Performer:
             case ReconcileLedger(ledger):
                 since = state.phase_ms.get("baseline", state.t_go or 0)
                 return lambda: self._reconcile(ledger, since)
+            case EngageLever(place):
+                reason = f"gameday {state.run}: {state.emergency}"
+                return lambda: self._engage(place, reason)
 
     def _fault(self, step: str) -> tuple[PlannedFault, Fault]:
         planned = self.plan.step(step).fault
@@ -173,6 +182,16 @@ class Performer:
         self.ledger.gone(step)
         done = Draft("undo.done", {"step": step, "resource": trace, "detail": status.detail})
         return [*_ended(step, status), done]
+
+    def _engage(self, place: str, reason: str) -> list[Draft]:
+        """On the ledger first; but a full disk must not keep everything from being stopped."""
+        if place not in self.levers:
+            raise LookupError(f"no safety lever of {place} can be reached from here")
+        with suppress(OSError):
+            if place not in outstanding(self.ledger.path).engaged:
+                self.ledger.engage(place, {"reason": reason})
+        done = self.levers[place].engage(reason)
+        return [Draft("lever.engaged", {"place": place, "reason": reason, "already": not done})]
 
     def _keep(self, step: str, trace: Trace) -> list[Draft]:
         """Once, whatever comes of it: that the provider's own words are missing changes nothing else."""

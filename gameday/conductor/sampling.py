@@ -47,8 +47,9 @@ class Source:
 
     @property
     def every_ms(self) -> Ms:
-        """A quarter of the shortest period, and neither too often nor too seldom."""
-        return min(SLOWEST_MS, max(FASTEST_MS, min(s.period_ms for s in self.signals) // 4))
+        """A quarter of the shortest period, and neither too seldom nor, but for periods of few seconds, too often."""
+        shortest = min(s.period_ms for s in self.signals)
+        return min(SLOWEST_MS, max(min(FASTEST_MS, shortest), shortest // 4))
 
     def due(self, now: Ms) -> bool:
         """Whether it is time to look again."""

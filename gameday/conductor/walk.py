@@ -47,6 +47,10 @@ class WorldGone(RuntimeError):
     """What the run was rehearsed on has died under it: nothing can be stopped there any more, and nothing read."""
 
 
+class NotWritten(OSError):
+    """The journal could not be written."""
+
+
 @dataclass
 class Conductor:
     """One run under way. ``sources`` are what is watched; ``script`` plays people; ``disturbances`` tells which
@@ -67,12 +71,14 @@ class Conductor:
     world_gone: Callable[[], bool] = lambda: False
     asked: list[str] = field(default_factory=list)
     deadman: DeadMan = field(default_factory=DeadMan)
+    emergencies: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.inbox = Inbox(self.plan, self.run_dir)
         self.mapping = Mapping(self.sources)
         self._polled: dict[str, Ms] = {}
         self._undone = False
+        self._failures: dict[tuple[str, str], int] = {}
         self._asleep, self._offset = suspended_ns(), self._wall_offset()
         self._disturbed_to = self.state.phase_ms.get("baseline", self.clock.now())
 
@@ -82,9 +88,17 @@ class Conductor:
         self.asked.append(why)
         self.effects.wake()
 
+    def ask_emergency(self, why: str) -> None:
+        """Abort, and engage the safety lever; safe in a signal handler."""
+        self.emergencies.append(why)
+        self.effects.wake()
+
     def record(self, draft: Draft) -> Event:
         """Append one event, take it into the state, show it."""
-        event = self.journal.append(draft, self.clock.now(), self.clock.wall())
+        try:
+            event = self.journal.append(draft, self.clock.now(), self.clock.wall())
+        except OSError as error:
+            raise NotWritten(error.errno, error.strerror) from error
         self.state.apply(event)
         try:
             self.show(event)
@@ -114,11 +128,15 @@ class Conductor:
         return self.state.ended_status
 
     def _broke(self, error: OSError) -> RunBroke:
-        undone = self.undo_rest("the run could not be written down")
+        unwritten = isinstance(error, NotWritten)
+        undone = self.undo_rest("the run could not be written down" if unwritten else "the conductor failed")
         left = "all that was injected is taken back" if undone else "NOT ALL that was injected could be taken back"
-        write = f"make room, then: gameday recover {self.run_dir.name}"
-        what = f"the run cannot be written down ({error.strerror or error}); {left}"
-        return RunBroke(Problem("RUN_NOT_WRITABLE", what, write, Place(str(self.run_dir))), undone)
+        said, recover = error.strerror or error, f"gameday recover {self.run_dir.name}"
+        if unwritten:
+            what, write = f"the run cannot be written down ({said}); {left}", f"make room, then: {recover}"
+            return RunBroke(Problem("RUN_NOT_WRITABLE", what, write, Place(str(self.run_dir))), undone)
+        what = f"the conductor could not go on ({said}: {error.filename or 'no file'}); {left}"
+        return RunBroke(Problem("RUN_BROKE", what, recover, Place(str(self.run_dir))), undone)
 
     def turn(self) -> None:
         """One turn: in, decide, out."""
@@ -132,14 +150,7 @@ class Conductor:
         self._act()
 
     def _take_in(self) -> None:
-        if self.world_gone():
-            self.ask_abort("the rehearsal died")
-        while self.asked:
-            why = self.asked.pop(0)
-            if not self.state.abort:
-                self.record(Draft("abort.asked", {"why": why}))
-        if self.world_gone():
-            raise WorldGone("the rehearsal died")
+        self._take_in_stops()
         for command, drafts in self.inbox.take(self.state, self.clock.now()):
             for draft in drafts:
                 self.record(draft)
@@ -148,6 +159,22 @@ class Conductor:
             self.record(draft)
         for draft in self.script(self.plan, self.state, self.clock.now()):
             self.record(draft)
+
+    def _take_in_stops(self) -> None:
+        """What was asked of us from outside, and the death of the rehearsal. WorldGone then."""
+        if self.world_gone():
+            self.ask_abort("the rehearsal died")
+        while self.emergencies:
+            why = self.emergencies.pop(0)
+            self.asked.append(f"emergency: {why}")
+            if self.state.emergency is None:
+                self.record(Draft("emergency.asked", {"why": why}))
+        while self.asked:
+            why = self.asked.pop(0)
+            if not self.state.abort:
+                self.record(Draft("abort.asked", {"why": why}))
+        if self.world_gone():
+            raise WorldGone("the rehearsal died")
 
     def _act(self) -> None:
         for _ in range(MOST_RECORDS):
@@ -230,7 +257,20 @@ class Conductor:
             self.deadman.failed(name, outcome.error)
         if kind == "graph":
             return self.mapping.failed(name, outcome.error)
+        if kind in ("stop", "lever"):
+            return self._failed_again(kind, name, outcome.error)
         return []  # polls, stops and deliveries are asked for again until they succeed
+
+    def _failed_again(self, kind: str, name: str, error: BaseException) -> list[Draft]:
+        """What must not fail is told when it does: each kind of error at the 1st time, the 10th, the 100th ..."""
+        if isinstance(error, NotYet):
+            return []
+        key = (f"{kind}:{name}", f"{type(error).__name__} {getattr(error, 'code', '')}")
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        if str(count).strip("0") != "1":
+            return []
+        type_, about = ("fault.stop_failed", "step") if kind == "stop" else ("lever.failed", "place")
+        return [Draft(type_, {about: name, "error": f"{type(error).__name__}: {error}"[:500], "count": count})]
 
     def _not_started(self, step: str, error: BaseException) -> list[Draft]:
         """It is stopped; and when it had begun, nobody knows how far it came: it has to be seen gone."""

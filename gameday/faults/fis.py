@@ -60,13 +60,18 @@ class FisFault:
     in_aws = True
 
     def __init__(self, aws: Aws) -> None:
-        self._aws = aws
+        self._aws, self._apart = aws, aws.apart()
         self._looks: dict[tuple[str, str], int] = defaultdict(int)  # clean looks by run and step
         self._resolved: dict[str, dict[str, list[str]]] = {}  # by experiment; FIS resolves targets once
+        self._over: set[str] = set()  # experiments that were seen ended
 
     def _calls(self, trace: Mapping[str, str]) -> FisCalls:
         """FIS in the Region in which the fault was started."""
-        return FisCalls(self._aws.at(None, trace.get("region")))
+        return FisCalls(self._aws.at(None, trace.get("region")), self._over)
+
+    def _stopping(self, trace: Mapping[str, str]) -> FisCalls:
+        """What takes back goes this way alone: nothing that reads or starts can keep it waiting."""
+        return FisCalls(self._apart.at(None, trace.get("region")), self._over)
 
     def outline(
         self, step: str, settings: BaseModel, targets: Sequence[Technology], environment: Environment
@@ -97,6 +102,7 @@ class FisFault:
     def _begin(self, order: Order, note: Note, options: Mapping[str, Any]) -> Trace:
         roles = _roles(order)
         self._looks.pop((order.run, order.step), None)
+        _ = self._stopping(order.where).client  # the way to stop it is open before there is anything to stop
         calls = FisCalls(self._aws.at(None, order.region))
         request = template(order, self._learnt(order, calls))
         trace: Trace = {"run": order.run, "step": order.step, "token": order.token, **order.where}
@@ -158,7 +164,7 @@ class FisFault:
     def stop(self, trace: Trace) -> ProviderStatus:
         """Stop every experiment of this run and step and remove their templates. Idempotent. Clean once all have ended
         and, where an id was never noted, once ``CLEAN_LOOKS`` calls have found nothing more."""
-        calls = self._calls(trace)
+        calls = self._stopping(trace)
         known = list(_stop_all(calls, trace))
         for ident in sorted(_templates(calls, trace)):
             calls.delete(ident)
@@ -192,7 +198,7 @@ class FisFault:
 
     def remove(self, tagged: Tagged) -> ProviderStatus:
         """Delete a template, stop an experiment."""
-        calls = self._calls({})
+        calls = self._stopping({})
         if tagged.kind == "FIS experiment template":
             calls.delete(tagged.id)
             return ProviderStatus("ended", "deleted", clean=True)

@@ -17,10 +17,10 @@ OVER = ("ended", "failed")
 
 
 class FisCalls:
-    """FIS as one account and Region see it."""
+    """FIS as one account and Region see it. ``over`` are the experiments that were seen ended, by whoever shares it."""
 
-    def __init__(self, aws: Aws) -> None:
-        self._aws = aws
+    def __init__(self, aws: Aws, over: set[str] | None = None) -> None:
+        self._aws, self._over = aws, set() if over is None else over
 
     @property
     def client(self) -> Any:
@@ -39,11 +39,14 @@ class FisCalls:
         """GetExperiment; None when AWS does not know it."""
         try:
             with told("fis GetExperiment"):
-                return self.client.get_experiment(id=ident)["experiment"]
+                experiment = self.client.get_experiment(id=ident)["experiment"]
         except CallFailed as error:
             if error.missing:
                 return None
             raise
+        if status_of(experiment)[0] in OVER:
+            self._over.add(ident)
+        return experiment
 
     def targets(self, experiment: str) -> dict[str, list[str]]:
         """What FIS resolved, ARNs by target."""
@@ -57,18 +60,18 @@ class FisCalls:
         return found
 
     def stop(self, ident: str) -> ProviderStatus | None:
-        """Stop one experiment; None when AWS does not know it."""
-        experiment = self.experiment(ident)
-        if experiment is None:
-            return None
-        if experiment["state"]["status"] in ("pending", "initiating", "running"):
-            try:
-                with told("fis StopExperiment"):
-                    experiment = self.client.stop_experiment(id=ident)["experiment"]
-            except CallFailed:
-                experiment = self.experiment(ident)  # it may have ended by itself in between
-                if experiment is not None and status_of(experiment)[0] not in OVER:
-                    raise
+        """Stop one experiment; None when AWS does not know it. StopExperiment goes first, and nothing is asked before
+        it, unless the experiment was seen ended: a slow answer must not come between an abort and the stop."""
+        try:
+            with told("fis StopExperiment"):
+                if ident not in self._over:
+                    self.client.stop_experiment(id=ident)
+        except CallFailed:
+            experiment = self.experiment(ident)  # it may have ended by itself
+            if experiment is not None and status_of(experiment)[0] not in OVER:
+                raise
+        else:
+            experiment = self.experiment(ident)
         return None if experiment is None else ProviderStatus(*status_of(experiment))
 
     def delete(self, ident: str) -> None:

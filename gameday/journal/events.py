@@ -23,7 +23,8 @@ fault.targets       step, targets             what the provider resolved
 fault.effective     step, witness, value, bucket_ms, t0_ms
 fault.not_effective step, witness, read, values   read: whether the witness could be read at all; values: what it read
 fault.stop_requested step, why, trace         trace: what a start noted that then failed, so that it may be there
-fault.ended         step, status
+fault.stop_failed   step, error, count        it could not be stopped (yet); told at the 1st, 10th, 100th ... failure
+fault.ended         step, status, detail      detail: the provider's own words
 fault.gone          step, witness
 fault.not_gone      step, witness, resources
 fault.exhibits      step, files, where, why   files: kept under exhibits/ in the run's folder; why: there are none
@@ -47,11 +48,14 @@ ledger.reconciled   ledger, acked, present, unread, missing: [sequence, ...], co
                     last_missing_ms, last_intact_ms, interval_ms   a canary ledger held against what is there (D19)
 ledger.unread       ledger, error             it could not be reconciled
 service.touched     kind: incident | deployment | run, why   something else touched the service (CONFOUNDED)
-guard.fired         guard, value
+guard.fired         guard, value, by, step     by: fis when its own stop condition ended the fault of this step
 guard.unreadable    guard
 hold.started        why      hold.ended
 step.skip_asked     step
 abort.asked         why
+emergency.asked     why                       an abort, and the FIS safety lever as well
+lever.engaged       place, reason, already    place: account/Region; already: somebody had engaged it before
+lever.failed        place, error, count       it could not be engaged (yet); told at the 1st, 10th, 100th ... failure
 note                text
 command.refused     command, why
 undo.started        why      undo.done step, resource, detail     undo.failed step, error, resources

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 
 from gameday.clock import wall_ms
 
-Kind = Literal["ack", "note", "hold", "resume", "skip", "abort"]
+Kind = Literal["ack", "note", "hold", "resume", "skip", "abort", "emergency"]
 KINDS: tuple[str, ...] = get_args(Kind)
 LARGEST = 64 * 1024
 MOST = 50  # in one turn: a flood of commands must not keep a run from its faults and guards
@@ -37,8 +37,8 @@ class Command:
 
 def drop(run_dir: Path, kind: Kind, who: str, **what: Any) -> str:
     """Put one command before the conductor; returns its id. Files sort by the time they were dropped, an
-    abort before all others."""
-    first = "0-abort-" if kind == "abort" else ""  # whatever else waits
+    abort or an emergency before all others."""
+    first = f"0-{kind}-" if kind in ("abort", "emergency") else ""  # whatever else waits
     ident = f"{first}{wall_ms():013d}-{secrets.token_hex(4)}"
     folder = run_dir / "inbox"
     folder.mkdir(exist_ok=True)

@@ -27,6 +27,7 @@ class FaultState:
     stop_why: str | None = None
     ended_ms: Ms | None = None
     status: str | None = None
+    detail: str = ""  # the provider's own words about its end
     clean: bool = False
     gone_ms: Ms | None = None
     not_gone: bool = False
@@ -60,6 +61,7 @@ def _begun(fault: FaultState, noted: dict[str, str] | None) -> None:
 def _fault_ended(fault: FaultState, event: Event) -> None:
     if fault.ended_ms is None:
         fault.ended_ms, fault.status = event.at, event.what.get("status")
+        fault.detail = str(event.what.get("detail") or "")
 
 
 def _fault_gone(fault: FaultState, event: Event) -> None:

@@ -63,6 +63,9 @@ class State:
     held_ms: Ms = 0
     holds: list[tuple[Ms, Ms]] = field(default_factory=list)
     abort: str | None = None
+    emergency: str | None = None
+    emergency_ms: Ms = 0
+    levers: set[str] = field(default_factory=set)  # account and Region of each that was seen engaged
     steps: dict[str, StepState] = field(default_factory=dict)
     faults: dict[str, FaultState] = field(default_factory=dict)
     prompts: dict[str, PromptState] = field(default_factory=dict)
@@ -339,6 +342,17 @@ def _skip(state: State, event: Event) -> None:
 @_on("abort.asked")
 def _abort(state: State, event: Event) -> None:
     state.abort = state.abort or event.what.get("why") or "asked"
+
+
+@_on("emergency.asked")
+def _emergency(state: State, event: Event) -> None:
+    if state.emergency is None:
+        state.emergency, state.emergency_ms = event.what.get("why") or "asked", event.at
+
+
+@_on("lever.engaged")
+def _lever(state: State, event: Event) -> None:
+    state.levers.add(event.what["place"])
 
 
 @_on("note")

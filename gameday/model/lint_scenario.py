@@ -11,6 +11,7 @@ from gameday.model.content import Loaded, SourceFile
 from gameday.model.measure import GUARDED
 from gameday.model.review import Review
 from gameday.model.scenario import (
+    MOST_STOP_ALARMS,
     AlarmExpectation,
     AlarmGuard,
     Condition,
@@ -210,6 +211,16 @@ def _guards(case: _Case) -> None:
             case.review.alarm(guard.alarm, case.file, (*at, "alarm"))
         else:
             _tolerance_guard(case, guard, at)
+    _native(case)
+
+
+def _native(case: _Case) -> None:
+    """FIS stops its experiments by alarms, but by so many a template only; one place is the heartbeat's."""
+    at = {g.alarm: i for i, g in reversed([*enumerate(case.scenario.guards)]) if isinstance(g, AlarmGuard)}
+    faults = any(isinstance(step, FaultStep) and step.fault == "fis" for step in case.scenario.timeline)
+    for alarm, i in sorted(at.items(), key=lambda item: item[1])[MOST_STOP_ALARMS:] if faults else ():
+        what = f"FIS takes {MOST_STOP_ALARMS} alarms of guards a template: gameday alone watches {alarm!r}"
+        case.review.warn("GUARD_NOT_NATIVE", what, "one composite alarm over several", case.file, ("guards", i))
 
 
 def _tolerance_guard(case: _Case, guard: ToleranceGuard, at: Path_) -> None:

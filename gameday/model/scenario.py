@@ -275,6 +275,9 @@ class SignalGuard(Strict):
         return self
 
 
+MOST_STOP_ALARMS = 4  # FIS takes five stop conditions a template (its quotas); one is for the heartbeat
+
+
 class AlarmGuard(Strict):
     """Stop when an alarm is in ALARM."""
 

@@ -118,16 +118,22 @@ class CloudWatchObserver:
 
     def _alarms(self, aws: Aws, signals: Sequence[Signal]) -> dict[str, list[Sample]]:
         names = sorted({str(signal.query["alarm"]) for signal in signals})
-        states: dict[str, Sample] = {}
-        for start in range(0, len(names), ALARMS_A_CALL):
-            answer = aws.client("cloudwatch").describe_alarms(
-                AlarmNames=names[start : start + ALARMS_A_CALL],
-                AlarmTypes=["MetricAlarm", "CompositeAlarm"],
-                MaxRecords=ALARMS_A_CALL,
-            )
-            for alarm in [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]:
-                states[alarm["AlarmName"]] = _alarm(alarm)
+        states = {name: _alarm(alarm) for name, alarm in describe_alarms(aws, names).items()}
         return {s.id: [states[s.query["alarm"]]] if s.query["alarm"] in states else [] for s in signals}
+
+
+def describe_alarms(aws: Aws, names: Sequence[str]) -> dict[str, Any]:
+    """What CloudWatch says of the alarms of these names that there are. Raises botocore's errors."""
+    found: dict[str, Any] = {}
+    for start in range(0, len(names), ALARMS_A_CALL):
+        answer = aws.client("cloudwatch").describe_alarms(
+            AlarmNames=names[start : start + ALARMS_A_CALL],
+            AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+            MaxRecords=ALARMS_A_CALL,
+        )
+        both = [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]
+        found |= {alarm["AlarmName"]: alarm for alarm in both}
+    return found
 
 
 def _samples(result: Any, more: bool) -> list[Sample]:

@@ -10,7 +10,7 @@ from gameday.journal.state import State, fold
 from gameday.plan import Plan, PlannedStep
 from gameday.reports.escape import Safe
 from gameday.reports.timeline import AS_HOPED
-from gameday.reports.words import clock, offset
+from gameday.reports.words import clock, offset, says
 
 LATE_MS = 10_000  # scenario time; a conductor's look and a person's glance take this long without being late
 Row = dict[str, str]
@@ -91,6 +91,8 @@ def _other(event: Event, events: Sequence[Event], go: Ms | None) -> Iterator[Row
         text = f"guard {what.get('guard')} {'fired' if event.type == 'guard.fired' else 'could not be read'}"
     elif event.type == "abort.asked":
         text = f"abort: {what.get('why') or 'no reason given'}"
+    elif event.type in ("emergency.asked", "lever.engaged", "lever.failed"):
+        text = says(event)
     elif event.type == "conductor.claimed" and event.epoch > 1:
         text = "another conductor took the run over"
     elif event.type == "heartbeat.fired":

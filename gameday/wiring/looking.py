@@ -13,11 +13,12 @@ from gameday.conductor.perform import order_of
 from gameday.conductor.sampling import POINTWISE, sources
 from gameday.errors import CouldNotStart, GamedayError, Problem
 from gameday.faults.tags import check_tags
-from gameday.model.scenario import AlarmGuard, SignalGuard, ToleranceGuard
+from gameday.model.scenario import SignalGuard, ToleranceGuard
 from gameday.model.workspace import REHEARSAL
 from gameday.plan import Plan, PlannedFault, PlannedStep, Signal, other_accounts
 from gameday.protocols import Foresees, Observer, Preview, Requires, Sample, Window
 from gameday.wiring.findings import Finding
+from gameday.wiring.guarding import guard_problems
 from gameday.wiring.sockets import Sockets
 
 PAST_PERIODS = 5  # how far back a signal is read to see that there is data
@@ -172,23 +173,18 @@ def _silent(signal: Signal, needed: bool) -> Finding:
 
 
 def alarms(look: Look) -> Iterator[Finding]:
-    """The alarms that guards and expectations name exist, and none that would stop the day is in ALARM already."""
-    guards = {guard.alarm for guard in look.plan.guards if isinstance(guard, AlarmGuard)}
-    names = {str(s.query["alarm"]): s.id for s in look.plan.signals if s.source in POINTWISE}
-    if not names:
-        return
-    states = _states(look, sorted(names))
-    for name, signal in names.items():
-        state = states.get(name)
-        guarding = bool({name, signal} & guards)
-        if state is None:
+    """The alarms that expectations and observers name exist."""
+    names = sorted({str(s.query["alarm"]) for s in look.plan.signals if s.source in POINTWISE})
+    states = _states(look, names) if names else {}
+    for name in names:
+        if name not in states:
             yield _error("ALARM_MISSING", f"there is no alarm {name!r}", "the name of an alarm in this Region", name)
-        elif guarding and state == "ALARM":
-            what = f"alarm {name!r} is in ALARM now: the guard would stop the day at once"
-            yield _error("GUARD_ALREADY_FIRES", what, "wait until it is OK, or correct the alarm", name)
-        elif guarding and state != "OK" and not look.rehearsed:
-            what = f"alarm {name!r} has too little data: whether it can fire is not shown"
-            yield _error("GUARD_NOT_SHOWN", what, "data for its metric, or missing data that breaches", name)
+
+
+def guards(look: Look) -> Iterator[Finding]:
+    """Each guard can fire: its alarm is there and OK, its share of the tolerance can be reached in time."""
+    for problem in guard_problems(look.plan, look.sockets.aws):
+        yield Finding(problem, problem.message.partition(":")[0])
 
 
 def _states(look: Look, names: list[str]) -> Mapping[str, str]:

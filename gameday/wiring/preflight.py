@@ -46,6 +46,7 @@ READS: tuple[tuple[str, Callable[[Look], Iterable[Finding]]], ...] = (
     ("actions, targets and what they need", looking.known),
     ("signals", looking.signals),
     ("alarms", looking.alarms),
+    ("guards", looking.guards),
     ("safety lever and clock", looking.lever),
     ("incidents", looking.incidents),
 )

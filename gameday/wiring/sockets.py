@@ -14,18 +14,25 @@ from typing import Any
 from gameday.aws import Aws
 from gameday.aws_envelope import Door
 from gameday.clock import Anchor, Clock, ScenarioClock
+from gameday.conductor.emergency import lever_place
 from gameday.errors import CouldNotStart, Problem, could_not_start
 from gameday.faults.chaostoolkit.calling import call_action
+from gameday.faults.fis_lever import SafetyLever
 from gameday.faults.heartbeat import HeartbeatAlarm
 from gameday.faults.ssm_run import run_document
 from gameday.model.runbook import ChaosCall, RunbookCall, SsmCall
 from gameday.model.workspace import Environment
 from gameday.people.channels import EveryChannel, TerminalChannel
 from gameday.plugins import Kind, Plugin, installed
-from gameday.protocols import Channel, Context, Fault, Observer
+from gameday.protocols import Channel, Context, Fault, Lever, Observer
 
 Configured = Mapping[str, Mapping[str, Any]]
 """Channels by the name that gameday.yaml gives them: ``via``, and the channel's own keys."""
+
+
+def lever_of(environment: Environment, endpoint: str | None) -> SafetyLever:
+    """The safety lever of an environment's account and Region, by a way of its own."""
+    return SafetyLever(Aws(environment, endpoint, "emergency"))
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,12 @@ class Sockets:
     def stoppable(self) -> Mapping[str, Fault]:
         """All that undo may meet on a ledger, by provider: the faults, and the dead-man's alarm."""
         return {**self.faults, self.heartbeat.name: self.heartbeat}
+
+    @property
+    def levers(self) -> Mapping[str, Lever]:
+        """The safety levers of the environment, by account and Region."""
+        environment = self.aws.environment
+        return {lever_place(environment): lever_of(environment, self.aws.endpoint)}
 
     def call(self, call: RunbookCall) -> str:
         """Make the call of a runbook's step; returns what to say of it. botocore's errors are passed on, and so is

@@ -46,6 +46,10 @@ def pressed(keys: str, asked: Asked = Asked(WAITS, STEPS)) -> Sent:  # noqa: B00
         ("qx", []),
         ("qxq", []),
         ("qq", [("abort", "facilitator", {"why": "asked at the screen"})]),
+        ("EE", [("emergency", "facilitator", {"why": "asked at the screen"})]),
+        ("E", []),
+        ("Ee", []),
+        ("ExE", []),
         ("xzA\t", []),
     ],
 )
@@ -64,6 +68,26 @@ def test_one_running_step_is_skipped_at_once_but_never_a_fault() -> None:
     assert pressed("s", Asked(running=STEPS[1:])) == []
     assert pressed("s1", Asked(running=STEPS[1:])) == [("skip", "facilitator", {"step": "stop"})]
     assert pressed("s", Asked()) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "sent"),
+    [
+        ("E111122223333\r", ["emergency"]),
+        ("EE", []),
+        ("E11112222333\r", []),
+        ("E1111222233334\r", []),
+        ("E111122223334\r", []),
+        ("Eq111122223333\r", []),
+    ],
+)
+def test_outside_a_rehearsal_an_emergency_wants_the_number_of_the_account(keys: str, sent: list[str]) -> None:
+    """It stops the experiments of others too."""
+    found: Sent = []
+    keypad = Keypad(lambda: Asked(), lambda kind, who, what: found.append((kind, who, what)), account="111122223333")
+    for at, key in enumerate(keys):
+        keypad.press(key, at * 300)
+    assert [kind for kind, _, _ in found] == sent
 
 
 def test_a_question_nobody_answers_is_withdrawn() -> None:

@@ -61,15 +61,23 @@ def test_a_guard_on_an_alarm_fires_when_the_alarm_does(tmp_path: Path) -> None:
     assert fired(bench) == [(42.0, "guard.fired", "alarm page"), (42.0, "abort.asked", "guard: alarm page")]
 
 
-def test_a_guard_on_an_alarm_that_does_not_exist_fires(tmp_path: Path) -> None:
-    """Three periods, one more, and the time it needs to settle after the go: nobody has seen it."""
+@pytest.mark.parametrize("state", [None, Sample(0, 1.0)])
+def test_nothing_is_broken_while_an_alarm_that_guards_is_missing_or_rings(tmp_path: Path, state: Sample | None) -> None:
+    """A guard that cannot fire guards nothing, and one that would fire at once has nothing to say about the fault."""
     bench = guarded(tmp_path, {"alarm": "page"})
-    bench.watch.alarms["page"] = lambda now: None
-    assert bench.run() == "aborted"
-    assert fired(bench) == [
-        (101.0, "guard.unreadable", "alarm page"),
-        (101.0, "abort.asked", "guard: alarm page"),
-    ]
+    bench.watch.alarms["page"] = lambda now: state
+    assert bench.run() == "completed"
+    assert bench.calls("start") == []
+    assert bench.verdict()["outcome"] == "not tested"
+    assert "never seen steady and guarded (alarm page)" in bench.of("step.ended")[0].what["why"]
+
+
+def test_nothing_is_broken_while_the_signal_of_a_guard_has_no_data(tmp_path: Path) -> None:
+    bench = guarded(tmp_path, {"signal": "other", "above": 50}, minutes=4,
+                    signals=[signal("attempts"), signal("failures"), signal("errors"), signal("other")])  # fmt: skip
+    bench.watch.lost = lambda ident, t: ident == "other"
+    assert bench.run() == "completed"
+    assert bench.calls("start") == []
 
 
 def test_an_alarm_that_is_deleted_while_it_guards_makes_the_guard_fire(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Our adapters against the loopback AWS, over real HTTP: injected, watched, undone, nothing left."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,11 @@ import pytest
 
 from gameday.aws import Aws
 from gameday.clock import to_datetime
+from gameday.conductor.guards import HALTED
 from gameday.conductor.ledger import Ledger, outstanding
 from gameday.conductor.undo import undo_all
 from gameday.faults.fis import FisFault
+from gameday.faults.fis_lever import SafetyLever
 from gameday.journal.events import Draft
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.observers.cloudwatch import CloudWatchObserver
@@ -117,3 +121,41 @@ def test_a_throttled_source_raises_and_is_no_zero(aws: Aws, rehearsal: Any, monk
     now = rehearsal.clock().now()
     with pytest.raises(aws.client("cloudwatch").exceptions.ClientError, match="(?i)thrott"):
         CloudWatchObserver(aws).sample([signal(1, 20_000)], Window(now - 60_000, now))
+
+
+def ends(fault: FisFault, trace: Trace) -> str:
+    """What the provider says once it has ended."""
+    until = time.monotonic() + 20
+    while (status := fault.poll(trace)).state not in ("ended", "failed"):
+        assert time.monotonic() < until, status
+        time.sleep(0.05)
+    return status.detail
+
+
+def test_an_alarm_that_guards_stops_the_experiment_and_fis_says_which(aws: Aws) -> None:
+    """Without us: nobody calls StopExperiment."""
+    cloudwatch, name = aws.client("cloudwatch"), "guard-of-the-day"
+    cloudwatch.put_metric_alarm(AlarmName=name, Namespace="Day", MetricName="errors", Statistic="Sum", Period=60,
+                                EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold",
+                                TreatMissingData="notBreaching")  # fmt: skip
+    arn = f"arn:aws:cloudwatch:eu-west-2:123456789012:alarm:{name}"
+    fault = FisFault(aws)
+    trace = fault.start(replace(order("alarmed"), stop_conditions=(arn,)), lambda facts: None)
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+    detail = ends(fault, trace)
+    assert HALTED in detail.lower() and arn in detail
+    assert fault.stop(trace).clean
+
+
+def test_the_safety_lever_stops_what_runs_and_lets_nothing_begin_until_it_is_released(aws: Aws) -> None:
+    fault, lever = FisFault(aws), SafetyLever(aws.apart())
+    trace = fault.start(order("levered"), lambda facts: None)
+    assert lever.engage("gameday levered: a test")
+    try:
+        assert not lever.engage("again") and lever.read().reason == "gameday levered: a test"
+        assert ends(fault, trace).startswith("stopped")
+        assert ends(fault, fault.start(order("too-late"), lambda facts: None)).startswith("cancelled")
+    finally:
+        assert lever.release("a test is over")
+    assert not lever.release("again") and not lever.read().engaged
+    assert fault.stop(trace).clean and fault.stop({"run": "too-late", "step": "pause", "token": "-"}) is not None

@@ -90,6 +90,15 @@ _TEMPLATES: dict[str, tuple[str, str, Tone]] = {
     "hold.ended": ("HOLD", "the timeline goes on{by}", ""),
     "step.skip_asked": ("STEP", "{title}: skip asked{by}", "warn"),
     "abort.asked": ("ABORT", "abort asked{by}{because}", "bad"),
+    "emergency.asked": ("EMERGENCY", "EMERGENCY asked{by}{because}: the FIS safety lever as well", "bad"),
+    "lever.engaged": (
+        "EMERGENCY",
+        "the FIS safety lever of {place} is ENGAGED: no experiment runs or begins there "
+        "until a person releases it (gameday emergency --release)",
+        "bad",
+    ),
+    "lever.failed": ("EMERGENCY", "the FIS safety lever of {place} is NOT engaged: {error} (failure {count})", "bad"),
+    "fault.stop_failed": ("FAULT", "{title}: could NOT be stopped yet: {error} (failure {count})", "bad"),
     "note": ("NOTE", "{author}: {text}", ""),
     "command.refused": ("REFUSED", "{kind}{by}{because}", "warn"),
     "service.touched": ("DATA", "CONFOUNDED: something else touched the service ({kind}){because}", "warn"),
