@@ -29,6 +29,7 @@ from gameday.plan import Plan, Signal, dump_plan
 from gameday.protocols import Foresees, Observer, Preview
 from gameday.reports.files import write_whole
 from gameday.runs import JOURNAL, LOCK, make_run
+from gameday.wiring.permitting import missing_permissions
 from gameday.wiring.rehearsing import remember
 from gameday.wiring.sockets import Sockets
 
@@ -92,6 +93,7 @@ def preflight(plan: Plan, sockets: Sockets, run: str) -> list[Problem]:
     problems = [Problem("SOURCE_UNREADABLE", f"nothing here reads {s.source} (signal {s.id})", write) for s in unread]
     problems += foreseen(plan.signals, sockets.observers)
     problems += sockets.left_out
+    problems += missing_permissions(plan, sockets.aws)
     for step in plan.steps:
         if step.fault is None:
             continue
