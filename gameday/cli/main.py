@@ -17,6 +17,8 @@ COMMANDS = {
         "library": ("gameday.cli.library:library", "List the scenarios, runbooks and observers that ship."),
         "lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write."),
         "plan": ("gameday.cli.plan:plan", "Show all that a scenario will do; nothing is touched."),
+        "iam": ("gameday.cli.iam:iam", "The least that the roles of a scenario must be allowed; whether they are."),
+        "doctor": ("gameday.cli.doctor:doctor", "Check this machine, the account and its quotas before a day."),
         "rehearsal": ("gameday.cli.rehearsal:rehearsal", "A stand-in for AWS on loopback: up, status, down."),
     },
     "Run": {

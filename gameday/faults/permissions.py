@@ -67,7 +67,7 @@ class _Rule:
 
     def statements(self, sid: str, rule: dict[str, Any]) -> Iterator[Statement]:
         """One for each way in which resources are told, since each has its own conditions."""
-        plain, own = [], self._conditions(rule.get("condition", {}))
+        plain, own = list[str](), self._conditions(rule.get("condition", {}))
         made = Statement(sid, tuple(rule["actions"]), why=f"FIS runs {self.part.action}",
                          needed=not rule.get("optional"))  # fmt: skip
         for form in rule["resources"]:

@@ -111,10 +111,11 @@ def _runbooks(plan: Plan) -> Iterator[Statement]:
 
 def _own(plan: Plan) -> Iterator[Statement]:
     """So that preflight can tell which permission is missing. Nothing stops without it; preflight then warns."""
-    roles = tuple(filter(None, (plan.environment_definition.role, plan.environment_definition.fis_role)))
-    if roles:
-        actions = ("iam:SimulatePrincipalPolicy", "iam:GetRole")
-        yield Statement("AskWhatIsAllowed", actions, roles, why="preflight names what is missing", needed=False)
+    environment, where = plan.environment_definition, ground(plan)
+    own = environment.role or f"arn:{where.partition}:iam::{where.account}:role/*"
+    roles = tuple(dict.fromkeys(filter(None, (own, environment.fis_role))))
+    actions = ("iam:SimulatePrincipalPolicy", "iam:GetRole")
+    yield Statement("AskWhatIsAllowed", actions, roles, why="preflight names what is missing", needed=False)
 
 
 def unknown_calls(plan: Plan) -> list[str]:

@@ -118,7 +118,7 @@ def _documents(role: str) -> list[Any]:
     _role(role)
     backend = iam_backends[ACCOUNT]["aws"]
     own = [backend.get_role_policy(role, name)[1] for name in backend.list_role_policies(role)]
-    attached = [policy.document for policy in backend.list_attached_role_policies(role)[0]]
+    attached = [str(policy.default_version.document) for policy in backend.list_attached_role_policies(role)[0]]
     return [json.loads(text) for text in (*own, *attached)]
 
 
@@ -184,6 +184,12 @@ def _groups(asked: Asked, action: str) -> list[tuple[str, str]]:
     return [(action, name if name.startswith("arn:") else f"arn:aws:logs:{_HEAD}:log-group:{name}") for name in names]
 
 
+def _asks_role(asked: Asked, action: str) -> list[tuple[str, str]]:
+    wire = parse_qs(asked.body.decode())
+    name = wire.get("RoleName", ["*"])[0]
+    return [(action, wire.get("PolicySourceArn", [f"arn:aws:iam::{ACCOUNT}:role/{name}"])[0])]
+
+
 _RULES: dict[str, Callable[[Asked, str], list[tuple[str, str]]]] = {
     "fis:CreateExperimentTemplate": _create,
     "fis:StartExperiment": _start,
@@ -197,6 +203,11 @@ _RULES: dict[str, Callable[[Asked, str], list[tuple[str, str]]]] = {
     "cloudwatch:DescribeAlarms": _alarms,
     "cloudwatch:PutMetricAlarm": _alarms,
     "cloudwatch:DeleteAlarms": _alarms,
+    "iam:SimulatePrincipalPolicy": _asks_role,
+    "iam:GetRole": _asks_role,
+    "iam:ListRolePolicies": _asks_role,
+    "iam:GetRolePolicy": _asks_role,
+    "iam:ListAttachedRolePolicies": _asks_role,
     "logs:StartQuery": _groups,
     "logs:FilterLogEvents": _groups,
 }

@@ -43,9 +43,14 @@ class Held:
     documents: Sequence[Mapping[str, Any]] | None = None
     unasked: str = ""
     beyond: Sequence[Excess] = ()
+    absent: bool = False
 
     def problems(self) -> list[Problem]:
-        """PERMISSION_MISSING, an error for what the plan cannot do without; PERMISSION_UNKNOWN, one warning."""
+        """PERMISSION_MISSING, an error for what the plan cannot do without; PERMISSION_UNKNOWN, one warning;
+        ROLE_MISSING."""
+        if self.absent:
+            create = "make it: gameday iam SCENARIO --cloudformation prints a stack that does"
+            return [Problem("ROLE_MISSING", f"there is no role {self.role}", create)]
         write = f"give {self.role} what gameday iam prints for {self.who}"
         found = [Problem("PERMISSION_MISSING", f"{self.role} may not {one.need.action} on {one.need.resource}"
                          + (f" ({one.need.why})" if one.need.why else ""), write, None,
@@ -111,6 +116,8 @@ def _hold(who: str, role: str, statements: Sequence[Statement], door: Aws, with_
     try:
         answers = list(_simulated(door, role, wanted))
     except CallFailed as error:
+        if error.missing:
+            return Held(who, role, (), absent=True)
         documents = documents if documents is not None else _read(door, role)
         if documents is None:
             why = f"{role}: {error.problems[0].message}, and its policies cannot be read"
