@@ -124,6 +124,12 @@ class Aws:
                 self._clients[service] = self._rehearsal(service) if self.endpoint else self._real(service)
             return self._clients[service]
 
+    def credentials(self) -> tuple[str, Any]:
+        """How the credentials came (botocore's word, no secret) and when they expire, a datetime or None; ("none",
+        None) when there are none. Only after a first call of ``client``."""
+        held = self._session.get_credentials() if self._session else None
+        return ("none", None) if held is None else (str(held.method), getattr(held, "_expiry_time", None))
+
     def close(self) -> None:
         """Close all connections; the next call of ``client`` makes new ones."""
         with self._lock:

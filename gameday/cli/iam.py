@@ -83,7 +83,7 @@ def _stack(plan: Plan, operator: Sequence[Statement], fis: Sequence[Statement]) 
 
     environment = plan.environment_definition
     given = {"operator": environment.role, "fis": environment.fis_role}
-    names = {key: arn.rsplit("/", 1)[-1] if arn else ROLES[key] for key, arn in given.items()}
+    names = {key: arn.partition(":role/")[2] if arn else ROLES[key] for key, arn in given.items()}
     return onboarding(plan.title, operator, fis, trust_policy(plan), names)
 
 

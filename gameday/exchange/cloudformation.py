@@ -22,8 +22,8 @@ def onboarding(
     trust: Mapping[str, Any],
     names: Mapping[str, str],
 ) -> str:
-    """The stack as YAML. ``names`` has the name of each role, ``operator`` and ``fis``; ``trust`` is whom the role of
-    FIS trusts. Who may take on the operator's role is a parameter: a human decides that, with MFA or SSO."""
+    """The stack as YAML. ``names`` has path and name of each role, ``operator`` and ``fis``; ``trust`` is whom the
+    role of FIS trusts. Who may take on the operator's role is a parameter: a human decides that, with MFA or SSO."""
     resources: dict[str, Any] = {
         "OperatorRole": _role(names["operator"], _people(), "gameday-operator", document(operator)),
         "LogGroup": {
@@ -60,8 +60,11 @@ class _Plain(yaml.SafeDumper):
 
 
 def _role(name: str, trust: Any, policy: str, allowed: Any) -> dict[str, Any]:
+    """``name`` may begin with a path, as in an ARN."""
+    path, _, own = f"/{name}".rpartition("/")
     return {"Type": "AWS::IAM::Role", "Properties": {
-        "RoleName": name, "AssumeRolePolicyDocument": trust, "MaxSessionDuration": LONGEST_SESSION_S,
+        "Path": f"{path}/",
+            "RoleName": own, "AssumeRolePolicyDocument": trust, "MaxSessionDuration": LONGEST_SESSION_S,
         "Policies": [{"PolicyName": policy, "PolicyDocument": allowed}], "Tags": TAGS,
     }}  # fmt: skip
 

@@ -8,6 +8,7 @@ from gameday.model.content import Content
 from gameday.model.workspace import REHEARSAL
 from gameday.plan import Plan
 from gameday.planning import build_plan
+from gameday.planning.case import unknown
 from gameday.rehearsal.client import attach
 from gameday.wiring.sockets import sockets
 
@@ -22,6 +23,15 @@ def plan_and_door(content: Content, scenario: str, environment: str) -> tuple[Pl
     plan = build_plan(content, scenario, environment, filled.faults if filled else {})
     assert filled is not None  # build_plan has refused an unknown environment
     return plan, filled.aws
+
+
+def door_of(content: Content, environment: str) -> Aws:
+    """The door alone. CouldNotStart UNKNOWN_ENVIRONMENT with close matches."""
+    known = content.environment(environment)
+    if known is None:
+        names = content.workspace.model.environments if content.workspace else {}
+        raise unknown("environment", environment, {REHEARSAL, *names})
+    return Aws(known, endpoint_of(environment))
 
 
 def endpoint_of(environment: str) -> str | None:
