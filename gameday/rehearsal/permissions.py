@@ -118,7 +118,12 @@ def _documents(role: str) -> list[Any]:
     _role(role)
     backend = iam_backends[ACCOUNT]["aws"]
     own = [backend.get_role_policy(role, name)[1] for name in backend.list_role_policies(role)]
-    attached = [str(policy.default_version.document) for policy in backend.list_attached_role_policies(role)[0]]
+    attached = [
+        version.document
+        for policy in backend.list_attached_role_policies(role)[0]
+        for version in policy.versions
+        if version.is_default
+    ]
     return [json.loads(text) for text in (*own, *attached)]
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from gameday import __version__
 from gameday.aws import Aws, CallFailed, told
-from gameday.clock import wall_ms
+from gameday.clock import to_datetime, wall_ms
 from gameday.errors import GamedayError
 from gameday.library import find_workspace
 from gameday.plan import Plan
@@ -31,13 +31,7 @@ OLDEST_PYTHON = (3, 11)
 LEAST_FREE_MB = 500
 CLOCK_WARN_MS, CLOCK_FAIL_MS = 2_000, 300_000  # AWS refuses signatures that are 5 minutes off
 SOON_MS = 3_600_000
-PROBES: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "fis": ("list_actions", {"maxResults": 1}),
-    "cloudwatch": ("describe_alarms", {"MaxRecords": 1}),
-    "xray": ("get_groups", {}),
-    "logs": ("describe_log_groups", {"limit": 1}),
-    "resourcegroupstaggingapi": ("get_resources", {"ResourcesPerPage": 1}),
-}
+PROBES = ("fis", "cloudwatch", "xray", "logs", "resourcegroupstaggingapi")
 
 
 @dataclass(frozen=True)
@@ -153,7 +147,7 @@ def _offset(headers: Mapping[str, str], before: int, after: int) -> Finding:
 
 def endpoints(door: Aws) -> Iterator[Finding]:
     """Whether each service answers. One that refuses a permission was reached: gameday iam --check tells of those."""
-    for service, (method, request) in PROBES.items():
+    for service, (method, request) in _probes(wall_ms()).items():
         try:
             with told(f"{service} {method}"):
                 getattr(door.client(service), method)(**request)
@@ -167,6 +161,19 @@ def endpoints(door: Aws) -> Iterator[Finding]:
         except GamedayError as error:
             yield Finding("fail", service, error.problems[0].message, error.problems[0].write)
             return
+
+
+def _probes(now: int) -> dict[str, tuple[str, dict[str, Any]]]:
+    """A read of each service that costs nothing."""
+    minute = {"StartTime": to_datetime(now - 60_000), "EndTime": to_datetime(now)}
+    probes: list[tuple[str, dict[str, Any]]] = [
+        ("list_actions", {"maxResults": 1}),
+        ("describe_alarms", {"MaxRecords": 1}),
+        ("get_service_graph", minute),
+        ("describe_log_groups", {"limit": 1}),
+        ("get_resources", {"ResourcesPerPage": 1}),
+    ]
+    return dict(zip(PROBES, probes, strict=True))
 
 
 def quotas(plan: Plan, door: Aws) -> Iterator[Finding]:

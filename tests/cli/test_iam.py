@@ -71,7 +71,7 @@ def test_the_doctor_says_what_this_machine_has_and_ends_well() -> None:
 
 
 def test_the_doctor_names_a_full_disk_with_its_fix(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 0))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 0))
     said = ask()
     assert said.exit_code == 1
     assert "fail disk: 0 MB free" in said.stdout and "fix: make room" in said.stdout

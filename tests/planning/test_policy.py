@@ -1,4 +1,4 @@
-"""The operator's policy: from the plan's calls, as narrow as AWS permits. cfn-lint has the Service Authorization Reference."""
+"""The operator's policy: from the plan's calls, as narrow as AWS permits (cfn-lint has IAM's own reference)."""
 
 from __future__ import annotations
 
