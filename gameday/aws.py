@@ -108,6 +108,11 @@ class Session:
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make, self._made, self._lock = make, None, threading.Lock()
 
+    @property
+    def made(self) -> bool:
+        """Whether it has been asked for."""
+        return self._made is not None
+
     def get(self) -> Any:
         """The boto3 session, made at the first call; raises whatever keeps it from being made, at each call."""
         with self._lock:
@@ -192,6 +197,12 @@ class Aws:
         made = Aws(self.environment, self.endpoint, self.session_name.removeprefix("gameday-"))
         made._asks = self._root._asks
         return made
+
+    def credentials(self) -> tuple[str, Any]:
+        """How the credentials came (botocore's word, no secret) and when they expire, a datetime or None; ("none",
+        None) when there are none. Only after a first call of ``client``."""
+        held = self._session.get().get_credentials() if self._session.made else None
+        return ("none", None) if held is None else (str(held.method), getattr(held, "_expiry_time", None))
 
     def close(self) -> None:
         """Close all connections; the next call of ``client`` makes new ones."""

@@ -19,6 +19,7 @@ from gameday.rehearsal.fis_words import listed, missing
 from gameday.rehearsal.gate import FaultGate
 from gameday.rehearsal.insights import OPERATIONS
 from gameday.rehearsal.metric_store import AwsError
+from gameday.rehearsal.permissions import Permissions
 from gameday.rehearsal.ssm_api import SsmApi
 from gameday.rehearsal.ssm_engine import SsmEngine
 
@@ -33,10 +34,13 @@ class AwsApp:
         self.everywhere = Everywhere(clock, engine, cloudwatch)
         self.xray, self.insights = self.everywhere.first.xray, self.everywhere.first.insights
         self.gate = FaultGate(cloudwatch)
+        self.permissions = Permissions()
         self.ssm = SsmApi(SsmEngine(clock, lambda tags: []))
         self.control: dict[tuple[str, str], Callable[[Wire], Any]] = {
             ("GET", "counts"): lambda wire: dict(self.gate.counts),
             ("POST", "faults"): self.gate.set,
+            ("POST", "permissions"): self.permissions.set,
+            ("GET", "permissions"): self.permissions.used,
         }
         self._moto: Any = None
         self._lock = Lock()
@@ -55,7 +59,10 @@ class AwsApp:
             if asked.inside:  # customers' DNS and the workload's metrics do not break when the tool's calls do
                 return self._serve(asked)
             self.gate.count(asked)
-            return self.gate.hit(asked) or self._serve(asked)
+            refused = self.permissions.refusal(asked)
+            if refused:
+                return refusal(asked, refused)
+            return self.gate.hit(asked) or self.permissions.answer(asked) or self._serve(asked)
         except AwsError as error:
             return refusal(asked, error)
         except Exception as error:  # the stand-in's own fault must still be AWS-shaped

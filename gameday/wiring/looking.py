@@ -19,6 +19,7 @@ from gameday.plan import Plan, PlannedFault, PlannedStep, Signal, other_accounts
 from gameday.protocols import Foresees, Observer, Preview, Requires, Sample, Window
 from gameday.wiring.findings import Finding
 from gameday.wiring.guarding import guard_problems
+from gameday.wiring.permitting import missing_permissions
 from gameday.wiring.sockets import Sockets
 
 PAST_PERIODS = 5  # how far back a signal is read to see that there is data
@@ -179,6 +180,12 @@ def alarms(look: Look) -> Iterator[Finding]:
     for name in names:
         if name not in states:
             yield _error("ALARM_MISSING", f"there is no alarm {name!r}", "the name of an alarm in this Region", name)
+
+
+def permissions(look: Look) -> Iterator[Finding]:
+    """The roles may do what the plan needs of them."""
+    for problem in missing_permissions(look.plan, look.sockets.aws):
+        yield Finding(problem)
 
 
 def guards(look: Look) -> Iterator[Finding]:

@@ -40,6 +40,7 @@ RESOLVED_WITHIN_MS, LOOK_EVERY_MS = 120_000, 50
 UNDO_WITHIN_MS = 120_000
 READS: tuple[tuple[str, Callable[[Look], Iterable[Finding]]], ...] = (
     ("identity", looking.identity),
+    ("permissions", looking.permissions),
     ("observers and plug-ins", looking.promised),
     ("tags of the targets", looking.envelope),
     ("abort thresholds", looking.abort_thresholds),
