@@ -1,7 +1,7 @@
 """CloudWatch metrics, expressions and alarms: all due signals in as few requests as CloudWatch allows.
 
-GetMetricData takes 500 queries a call (CloudWatch API reference); DescribeAlarms 100 names. A source that cannot be
-read raises: that is a gap, never a zero. A datapoint that is not there is not there.
+GetMetricData takes 500 queries a call (CloudWatch API reference). A source that cannot be read raises: that is a gap,
+never a zero. A datapoint that is not there is not there. Alarms: gameday/observers/alarms.py.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from gameday.aws import Aws
+from gameday.aws import Aws, told
 from gameday.clock import to_datetime
 from gameday.model.queries import ExpressionQuery, MetricQuery
-from gameday.plan import Signal
+from gameday.observers.alarms import Alarms
+from gameday.plan import ALARM_SOURCE, Signal
 from gameday.protocols import Sample, Window
 
 QUERIES_A_CALL = 500
-ALARMS_A_CALL = 100
 LARGEST_PAGES = 200
-ALARM = "cloudwatch.alarm"
-_VALUES = {"ALARM": 1.0, "OK": 0.0}
 T = TypeVar("T")
 
 
@@ -72,20 +70,21 @@ class CloudWatchObserver:
     """The observer of the ``cloudwatch.*`` sources."""
 
     name = "cloudwatch"
-    sources = frozenset({"cloudwatch.metric", "cloudwatch.expression", ALARM})
+    sources = frozenset({"cloudwatch.metric", "cloudwatch.expression", ALARM_SOURCE})
 
     def __init__(self, aws: Aws) -> None:
-        self._aws = aws
+        self._aws, self._alarms = aws, Alarms(aws)
 
     def sample(self, signals: Sequence[Signal], window: Window) -> Mapping[str, Sequence[Sample]]:
-        """All datapoints in the window. Raises botocore's errors, and Unreadable for a partial answer."""
+        """All datapoints in the window, and all states of alarms. CallFailed when CloudWatch refuses or is not
+        reached, Unreadable for a partial answer."""
         found: dict[str, Sequence[Sample]] = {}
-        metrics = [s for s in signals if s.source != ALARM]
+        metrics = [s for s in signals if s.source != ALARM_SOURCE]
         if metrics:
             found |= self._metrics(metrics, window)
-        alarms = [s for s in signals if s.source == ALARM]
+        alarms = [s for s in signals if s.source == ALARM_SOURCE]
         if alarms:
-            found |= self._alarms(alarms)
+            found |= self._alarms.sample(alarms, window)
         return found
 
     def _metrics(self, signals: Sequence[Signal], window: Window) -> dict[str, list[Sample]]:
@@ -106,26 +105,14 @@ class CloudWatchObserver:
         }
         found: dict[int, list[Sample]] = defaultdict(list)
         for _ in range(LARGEST_PAGES):
-            page = self._aws.client("cloudwatch").get_metric_data(**request)
+            with told("cloudwatch GetMetricData"):
+                page = self._aws.client("cloudwatch").get_metric_data(**request)
             for result in page["MetricDataResults"]:
                 found[int(result["Id"][1:])] += _samples(result, bool(page.get("NextToken")))
             if not page.get("NextToken"):
                 return found
             request["NextToken"] = page["NextToken"]
         raise Unreadable(f"GetMetricData did not end after {LARGEST_PAGES} pages")
-
-    def _alarms(self, signals: Sequence[Signal]) -> dict[str, list[Sample]]:
-        names = sorted({str(signal.query["alarm"]) for signal in signals})
-        states: dict[str, Sample] = {}
-        for start in range(0, len(names), ALARMS_A_CALL):
-            answer = self._aws.client("cloudwatch").describe_alarms(
-                AlarmNames=names[start : start + ALARMS_A_CALL],
-                AlarmTypes=["MetricAlarm", "CompositeAlarm"],
-                MaxRecords=ALARMS_A_CALL,
-            )
-            for alarm in [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]:
-                states[alarm["AlarmName"]] = _alarm(alarm)
-        return {s.id: [states[s.query["alarm"]]] if s.query["alarm"] in states else [] for s in signals}
 
 
 def _samples(result: Any, more: bool) -> list[Sample]:
@@ -134,8 +121,3 @@ def _samples(result: Any, more: bool) -> list[Sample]:
         raise Unreadable(f"GetMetricData {result['Id']}: {status}")
     pairs = zip(result["Timestamps"], result["Values"], strict=True)
     return [Sample(round(stamp.timestamp() * 1000), float(value)) for stamp, value in pairs]
-
-
-def _alarm(alarm: Any) -> Sample:
-    since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
-    return Sample(round(since.timestamp() * 1000), _VALUES.get(alarm["StateValue"]))

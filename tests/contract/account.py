@@ -198,13 +198,12 @@ def _scalar(shape: Any, value: Any, at: str) -> Iterator[str]:
         return
     if shape.type_name != "string":
         return
-    allowed = getattr(shape, "enum", None)
-    lengths: dict[str, Any] = shape.metadata
+    allowed, lengths, text = getattr(shape, "enum", None), shape.metadata, str(value)
     if allowed and value not in allowed:
         yield f"{at} is {value!r}, none of {', '.join(allowed)}"
-    if not lengths.get("min", 0) <= len(value) <= lengths.get("max", len(value)):
-        yield f"{at} has {len(value)} characters, not {lengths.get('min', 0)} to {lengths.get('max')}"
-    if "pattern" in lengths and not _fits(lengths["pattern"], value):
+    if not lengths.get("min", 0) <= len(text) <= lengths.get("max", len(text)):
+        yield f"{at} has {len(text)} characters, not {lengths.get('min', 0)} to {lengths.get('max')}"
+    if "pattern" in lengths and not _fits(lengths["pattern"], text):
         yield f"{at} is {value!r}, not like {lengths['pattern']}"
 
 
