@@ -14,7 +14,7 @@ import ipaddress
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +31,9 @@ MISSING = frozenset({
     "DBInstanceNotFound", "DBClusterNotFoundFault", "ClusterNotFoundException", "InvalidInstanceID.Malformed",
     "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue",
 })  # fmt: skip
+
+
+Listener = Callable[[str, Mapping[str, Any], Mapping[str, Any]], None]
 
 
 class CallFailed(GamedayError):
@@ -115,14 +118,34 @@ class Aws:
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         self._session: Any = None
+        self._listeners: list[Listener] = []
+
+    def hear(self, listener: Listener) -> None:
+        """Tell ``listener`` of each answer from now on: call (``cloudwatch GetMetricData``), request and answer. What
+        is refused is not told; no header and no credential is."""
+        self._listeners.append(listener)
 
     def client(self, service: str) -> Any:
         """A client, made once for each service. On AWS the first one asks STS who we are: CouldNotStart WRONG_ACCOUNT
         when that is not the environment's account, CallFailed when it cannot be told."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._rehearsal(service) if self.endpoint else self._real(service)
+                self._clients[service] = self._heard(self._rehearsal(service) if self.endpoint else self._real(service))
             return self._clients[service]
+
+    def _heard(self, client: Any) -> Any:
+        def asked(params: Any, context: dict[str, Any], **_: Any) -> None:
+            context["gameday_request"] = params
+
+        def answered(http_response: Any, parsed: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
+            if http_response.status_code < 300:
+                call = f"{client.meta.service_model.service_name} {model.name}"
+                for listener in self._listeners:
+                    listener(call, context.get("gameday_request", {}), parsed)
+
+        client.meta.events.register("before-parameter-build", asked)
+        client.meta.events.register("after-call", answered)
+        return client
 
     def close(self) -> None:
         """Close all connections; the next call of ``client`` makes new ones."""

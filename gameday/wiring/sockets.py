@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gameday.aws import Aws
+from gameday.aws import Aws, Listener
 from gameday.clock import Anchor, Clock, ScenarioClock
 from gameday.errors import CouldNotStart, Problem, could_not_start
 from gameday.faults.chaostoolkit.calling import call_action
@@ -19,7 +19,7 @@ from gameday.model.runbook import ChaosCall, RunbookCall, SsmCall
 from gameday.model.workspace import Environment
 from gameday.people.channels import EveryChannel, TerminalChannel
 from gameday.plugins import Kind, Plugin, installed
-from gameday.protocols import Channel, Context, Fault, Observer
+from gameday.protocols import Channel, Context, Fault, Hears, Observer
 
 Configured = Mapping[str, Mapping[str, Any]]
 """Channels by the name that gameday.yaml gives them: ``via``, and the channel's own keys."""
@@ -34,6 +34,13 @@ class Sockets:
     observers: Sequence[Observer]
     channel: Channel
     left_out: Sequence[Problem] = ()
+
+    def hear(self, listener: Listener) -> None:
+        """Tell of each answer of AWS, and of the observers that ask others."""
+        self.aws.hear(listener)
+        for observer in self.observers:
+            if isinstance(observer, Hears):
+                observer.hear(listener)
 
     def call(self, call: RunbookCall) -> str:
         """Make the call of a runbook's step; returns what to say of it. botocore's errors are passed on, and so is
