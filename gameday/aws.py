@@ -15,7 +15,7 @@ import ipaddress
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -34,6 +34,9 @@ MISSING = frozenset({
     "DBInstanceNotFound", "DBClusterNotFoundFault", "ClusterNotFoundException", "InvalidInstanceID.Malformed",
     "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue",
 })  # fmt: skip
+
+
+Listener = Callable[[str, Mapping[str, Any], Mapping[str, Any]], None]
 
 
 class CallFailed(GamedayError):
@@ -142,6 +145,12 @@ class Aws:
         self._sessions: dict[str | None, Session] = {}
         self._root = self._asks = self  # the first door of all, and the one that knows what may leave
         self._session = Session(self._bare if endpoint else self._first)
+        self._listeners: list[Listener] = []
+
+    def hear(self, listener: Listener) -> None:
+        """Tell ``listener`` of each answer from now on: call (``cloudwatch GetMetricData``), request and answer. What
+        is refused is not told; no header and no credential is."""
+        self._listeners.append(listener)
 
     def client(self, service: str, account: str | None = None, region: str | None = None) -> Any:
         """A client, made once for each service, account (its name in the environment) and Region. The first one of an
@@ -153,7 +162,7 @@ class Aws:
             if service not in self._clients:
                 made = self._rehearsal(service) if self.endpoint else self._real(service)
                 made.meta.events.register("before-parameter-build", partial(self._leaves, made.meta.region_name))
-                self._clients[service] = made
+                self._clients[service] = self._heard(made)
             return self._clients[service]
 
     def at(self, account: str | None = None, region: str | None = None) -> Aws:
@@ -203,6 +212,20 @@ class Aws:
         None) when there are none. Only after a first call of ``client``."""
         held = self._session.get().get_credentials() if self._session.made else None
         return ("none", None) if held is None else (str(held.method), getattr(held, "_expiry_time", None))
+
+    def _heard(self, client: Any) -> Any:
+        def asked(params: Any, context: dict[str, Any], **_: Any) -> None:
+            context["gameday_request"] = params
+
+        def answered(http_response: Any, parsed: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
+            if http_response.status_code < 300:
+                call = f"{client.meta.service_model.service_name} {model.name}"
+                for listener in self._root._listeners:
+                    listener(call, context.get("gameday_request", {}), parsed)
+
+        client.meta.events.register("before-parameter-build", asked)
+        client.meta.events.register("after-call", answered)
+        return client
 
     def close(self) -> None:
         """Close all connections; the next call of ``client`` makes new ones."""

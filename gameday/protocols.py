@@ -268,6 +268,15 @@ class Foresees(Protocol):
     def check(self, signal: Signal) -> Sequence[Problem]: ...
 
 
+@runtime_checkable
+class Hears(Protocol):
+    """Optional: an observer that asks others than AWS, and tells what it asked and what was answered."""
+
+    def hear(self, listener: Callable[[str, Mapping[str, Any], Mapping[str, Any]], None]) -> None:
+        """Tell ``listener`` of each answer from now on: call, request and answer, without a secret."""
+        ...
+
+
 class Ledgers(Protocol):
     """Optional: something that holds a canary ledger against what is there (D19)."""
 

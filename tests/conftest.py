@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from gameday import __version__
+from gameday.aws import Aws
+from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -38,3 +40,23 @@ def own_entry_points(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]))
         assert entry_points(group="gameday.channels") and str(folder) in sys.path
         yield
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """Stock moto on loopback: an AWS of its own, for a module's tests."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(endpoint: str) -> Iterator[Aws]:
+    """The door to it."""
+    aws = Aws(REHEARSAL_ENVIRONMENT, endpoint)
+    yield aws
+    aws.close()

@@ -128,11 +128,11 @@ def _alarm(signal: Signal, samples: Sequence[Sample], state: State, asked: Ms) -
     if not samples:
         gone = {"signal": signal.id, "state": MISSING, "since_ms": asked}
         return [Draft("alarm.changed", gone)] if known and known[-1][1] != MISSING else []
-    last, word = samples[-1], WORDS.get(samples[-1].value, "INSUFFICIENT_DATA")
-    if known and known[-1] == (last.start_ms, word):
-        return []
-    what = {"signal": signal.id, "state": word, "since_ms": last.start_ms}
-    return [Draft("alarm.changed", what)]
+    told = [(s.start_ms, WORDS.get(s.value, "INSUFFICIENT_DATA")) for s in samples]
+    newest = known[-1][0] if known else -1
+    new = [state for state in told[:-1] if state[0] > newest]  # entered and left again between two looks
+    new += [state for state in told[-1:] if not known or state != known[-1]]
+    return [Draft("alarm.changed", {"signal": signal.id, "state": word, "since_ms": at}) for at, word in new]
 
 
 def failed(source: Source, error: BaseException, now: Ms) -> list[Draft]:

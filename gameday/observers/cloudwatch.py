@@ -1,7 +1,7 @@
 """CloudWatch metrics, expressions and alarms: all due signals in as few requests as CloudWatch allows.
 
-GetMetricData takes 500 queries a call (CloudWatch API reference); DescribeAlarms 100 names. A source that cannot be
-read raises: that is a gap, never a zero. A datapoint that is not there is not there.
+GetMetricData takes 500 queries a call (CloudWatch API reference). A source that cannot be read raises: that is a gap,
+never a zero. A datapoint that is not there is not there. Alarms: gameday/observers/alarms.py.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from gameday.aws import Aws
+from gameday.aws import Aws, told
 from gameday.clock import to_datetime
 from gameday.model.queries import ExpressionQuery, MetricQuery
-from gameday.plan import Signal, by_home
+from gameday.observers.alarms import Alarms
+from gameday.plan import ALARM_SOURCE, Home, Signal, by_home
 from gameday.protocols import Sample, Window
 
 QUERIES_A_CALL = 500
-ALARMS_A_CALL = 100
 LARGEST_PAGES = 200
-ALARM = "cloudwatch.alarm"
-_VALUES = {"ALARM": 1.0, "OK": 0.0}
 T = TypeVar("T")
 
 
@@ -72,22 +70,23 @@ class CloudWatchObserver:
     """The observer of the ``cloudwatch.*`` sources."""
 
     name = "cloudwatch"
-    sources = frozenset({"cloudwatch.metric", "cloudwatch.expression", ALARM})
+    sources = frozenset({"cloudwatch.metric", "cloudwatch.expression", ALARM_SOURCE})
 
     def __init__(self, aws: Aws) -> None:
-        self._aws = aws
+        self._aws, self._alarms = aws, dict[Home, Alarms]()
 
     def sample(self, signals: Sequence[Signal], window: Window) -> Mapping[str, Sequence[Sample]]:
-        """All datapoints in the window. Raises botocore's errors, and Unreadable for a partial answer."""
+        """All datapoints in the window, and all states of alarms. CallFailed when CloudWatch refuses or is not
+        reached, Unreadable for a partial answer."""
         found: dict[str, Sequence[Sample]] = {}
         for home, there in by_home(signals):
             aws = self._aws.at(*home)
-            metrics = [s for s in there if s.source != ALARM]
+            metrics = [s for s in there if s.source != ALARM_SOURCE]
             if metrics:
                 found |= self._metrics(aws, metrics, window)
-            alarms = [s for s in there if s.source == ALARM]
+            alarms = [s for s in there if s.source == ALARM_SOURCE]
             if alarms:
-                found |= self._alarms(aws, alarms)
+                found |= self._alarms.setdefault(home, Alarms(aws)).sample(alarms, window)
         return found
 
     def _metrics(self, aws: Aws, signals: Sequence[Signal], window: Window) -> dict[str, list[Sample]]:
@@ -108,32 +107,14 @@ class CloudWatchObserver:
         }
         found: dict[int, list[Sample]] = defaultdict(list)
         for _ in range(LARGEST_PAGES):
-            page = aws.client("cloudwatch").get_metric_data(**request)
+            with told("cloudwatch GetMetricData"):
+                page = aws.client("cloudwatch").get_metric_data(**request)
             for result in page["MetricDataResults"]:
                 found[int(result["Id"][1:])] += _samples(result, bool(page.get("NextToken")))
             if not page.get("NextToken"):
                 return found
             request["NextToken"] = page["NextToken"]
         raise Unreadable(f"GetMetricData did not end after {LARGEST_PAGES} pages")
-
-    def _alarms(self, aws: Aws, signals: Sequence[Signal]) -> dict[str, list[Sample]]:
-        names = sorted({str(signal.query["alarm"]) for signal in signals})
-        states = {name: _alarm(alarm) for name, alarm in describe_alarms(aws, names).items()}
-        return {s.id: [states[s.query["alarm"]]] if s.query["alarm"] in states else [] for s in signals}
-
-
-def describe_alarms(aws: Aws, names: Sequence[str]) -> dict[str, Any]:
-    """What CloudWatch says of the alarms of these names that there are. Raises botocore's errors."""
-    found: dict[str, Any] = {}
-    for start in range(0, len(names), ALARMS_A_CALL):
-        answer = aws.client("cloudwatch").describe_alarms(
-            AlarmNames=names[start : start + ALARMS_A_CALL],
-            AlarmTypes=["MetricAlarm", "CompositeAlarm"],
-            MaxRecords=ALARMS_A_CALL,
-        )
-        both = [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]
-        found |= {alarm["AlarmName"]: alarm for alarm in both}
-    return found
 
 
 def _samples(result: Any, more: bool) -> list[Sample]:
@@ -142,8 +123,3 @@ def _samples(result: Any, more: bool) -> list[Sample]:
         raise Unreadable(f"GetMetricData {result['Id']}: {status}")
     pairs = zip(result["Timestamps"], result["Values"], strict=True)
     return [Sample(round(stamp.timestamp() * 1000), float(value)) for stamp, value in pairs]
-
-
-def _alarm(alarm: Any) -> Sample:
-    since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
-    return Sample(round(since.timestamp() * 1000), _VALUES.get(alarm["StateValue"]))

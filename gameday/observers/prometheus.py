@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import responses
 from math import isfinite
 from typing import Any
 from urllib.parse import urlencode
 
-from gameday.aws import is_loopback
+from gameday.aws import Listener, is_loopback
 from gameday.errors import GamedayError, Problem, Refused
 from gameday.model.queries import PrometheusQuery
 from gameday.observers.secrets import revealed
@@ -43,8 +43,13 @@ class PrometheusObserver:
 
     rehearsed: bool = False
     speed: float = 1.0
+    listeners: list[Listener] = field(default_factory=list)
     name = "prometheus"
     sources = frozenset({"prometheus"})
+
+    def hear(self, listener: Listener) -> None:
+        """Tell of each answer from now on; neither the server's address nor a token is in it."""
+        self.listeners.append(listener)
 
     def check(self, signal: Signal) -> Sequence[Problem]:
         """What would keep this signal from being read, before anything is asked."""
@@ -68,7 +73,10 @@ class PrometheusObserver:
         for first, last in ends(window, signal.period_ms):
             asked = {"query": query.query, "start": _s(first), "end": _s(last), "step": _s(signal.period_ms)}
             asking = Asking(f"{url}/api/v1/query_range", WITHIN_S, "POST", headers, urlencode(asked).encode())
-            found += samples(signal, _data(signal, _asked(signal, asking)))
+            data = _data(signal, _asked(signal, asking))
+            for listener in self.listeners:
+                listener("prometheus query_range", asked, data)
+            found += samples(signal, data)
         return found
 
     def _server(self, query: PrometheusQuery) -> tuple[str, dict[str, str]]:

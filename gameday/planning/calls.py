@@ -2,6 +2,8 @@
 
 Prices: AWS FIS $0.10 an action-minute (aws.amazon.com/fis/pricing); CloudWatch $0.01 per 1,000 metrics requested by
 GetMetricData, never in the free tier (aws.amazon.com/cloudwatch/pricing). Both are higher in some Regions (GovCloud).
+What is billed by what it looks through (X-Ray: traces, aws.amazon.com/xray/pricing; Logs Insights: bytes) has none,
+because no plan knows how much there is: the basis says so, and it is not in the sum. Prometheus and HTTP cost nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +18,11 @@ from gameday.protocols import Outline
 USD_PER_ACTION_MINUTE = 0.10
 USD_PER_METRIC_READ = 0.01 / 1000
 _METRICS = ("cloudwatch.metric", "cloudwatch.expression")
+_NOT_COUNTED = (  # beginning of the source, what AWS bills
+    ("xray.", "the traces that X-Ray scans ($0.50 a million)"),
+    ("logs.", "the log data that Logs Insights scans ($0.005 a GB)"),
+    ("slo.", "what Application Signals bills"),
+)
 _ONE_EACH = {  # source -> service, operation, what is read
     "prometheus": ("prometheus", "query_range", "Prometheus"),
     "http.probe": ("http", "request", "by probes"),
@@ -56,6 +63,9 @@ def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:
         if read:
             why = f"read {what} ({len(read)})"
             yield Call(step=None, service=service, operation=operation, why=why, times=_times(read, day_ms))
+    if any(s.source == ALARM_SOURCE for s in signals):
+        why = "read what an alarm was between two looks"
+        yield Call(step=None, service="cloudwatch", operation="DescribeAlarmHistory", why=why, times="when one changes")
     if any(s.source.startswith("xray.") for s in signals):
         why = "read the whole service graph, before and during the fault"
         yield Call(step=None, service="xray", operation="GetServiceGraph", why=why, times="2")
@@ -97,8 +107,14 @@ def plan_cost(
         metric_usd=round(reads * USD_PER_METRIC_READ, 4),
         heartbeat_usd=heartbeat_usd,
         basis=f"list prices on AWS: ${USD_PER_ACTION_MINUTE:.2f} an action-minute, $0.01 per 1,000 metrics read; "
-        f"each metric once a period for {write_duration(day_ms)}",
+        f"each metric once a period for {write_duration(day_ms)}{_not_counted(signals)}",
     )
+
+
+def _not_counted(signals: Sequence[Signal]) -> str:
+    """What is billed beside it by an amount that nobody knows before."""
+    found = [what for start, what in _NOT_COUNTED if any(s.source.startswith(start) for s in signals)]
+    return f"; not counted, because nobody knows how much there is: {', '.join(found)}" if found else ""
 
 
 def _minutes(step: PlannedStep, outline: Outline) -> int:

@@ -226,6 +226,8 @@ class CloudWatch:
 
     def describe_alarms(self, given: Wire) -> Wire:
         """DescribeAlarms, with names, prefix, state, types, MaxRecords and NextToken."""
+        if len(given.get("AlarmNames", ())) > 100 or not 1 <= int(given.get("MaxRecords", 50)) <= 100:
+            raise invalid("AlarmNames holds at most 100 names, and MaxRecords is 1 to 100.")
         with self.alarms.lock:
             found = [
                 a.view() for n, a in sorted(self.alarms.found.items())

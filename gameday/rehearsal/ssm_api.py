@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gameday.rehearsal.fis_words import Wire, page
-from gameday.rehearsal.ssm_engine import Run, SsmEngine, bare
+from gameday.rehearsal.metric_store import AwsError
+from gameday.rehearsal.ssm_engine import OVER, Run, SsmEngine, bare
 
 
 class SsmApi:
@@ -63,7 +64,10 @@ class SsmApi:
         return self.engine.run(wire["AutomationExecutionId"], "AutomationExecutionNotFoundException")
 
     def _stop(self, wire: Wire) -> Wire:
-        self.engine.cancel(self._automation(wire))
+        run = self._automation(wire)
+        if run.status in OVER:
+            raise AwsError("InvalidAutomationStatusUpdateException", f"{run.id} has ended ({run.status}).")
+        self.engine.cancel(run)
         return {}
 
     def _tags(self, wire: Wire) -> Wire:
@@ -71,6 +75,8 @@ class SsmApi:
         return {"TagList": [{"Key": key, "Value": value} for key, value in run.tags.items()]}
 
     def _automations(self, wire: Wire) -> Wire:
+        for other in {f["Key"] for f in wire.get("Filters", [])} - {"TagKey"}:
+            raise AwsError("InvalidFilterKey", f"The rehearsal finds automations by TagKey alone, not by {other}.")
         keys = {value for f in wire.get("Filters", []) if f["Key"] == "TagKey" for value in f["Values"]}
         found = [run for run in self._all(self.engine.automations) if not keys or keys & run.tags.keys()]
         return _listed("AutomationExecutionMetadataList", [run.automation() for run in found], wire)

@@ -83,7 +83,7 @@ class SsmEngine:
         name, ids = bare(wire["DocumentName"]), self._instances(wire)
         if not ids:
             raise AwsError("InvalidInstanceId", "No instance is named, or none has these tags.")
-        run = self._run(name, self.commands, ids, wire.get("Parameters", {}))
+        run = self._run(name, self.commands, ids, wire.get("Parameters", {}), "InvalidDocument")
         run.comment = wire.get("Comment", "")[:LONGEST_COMMENT]
         return run
 
@@ -94,7 +94,8 @@ class SsmEngine:
             if token and token in self.tokens:
                 raise AwsError("IdempotentParameterMismatch", "The client token was already used.")
             parameters = {name: list(values) for name, values in wire.get("Parameters", {}).items()}
-            run = self._run(bare(wire["DocumentName"]), self.automations, parameters.get("InstanceId", []), parameters)
+            name, ids = bare(wire["DocumentName"]), parameters.get("InstanceId", [])
+            run = self._run(name, self.automations, ids, parameters, "AutomationDefinitionNotFoundException")
             self.tokens.add(token)
         run.tags = {tag["Key"]: tag["Value"] for tag in wire.get("Tags", [])}
         return run
@@ -131,10 +132,13 @@ class SsmEngine:
                 raise AwsError("InvalidTarget", f"Targets by {key} are not served in rehearsal.")
         return sorted(set(found))
 
-    def _run(self, name: str, known: Mapping[str, Document], ids: list[str], parameters: dict[str, list[str]]) -> Run:
+    def _run(
+        self, name: str, known: Mapping[str, Document], ids: list[str], parameters: dict[str, list[str]], missing: str
+    ) -> Run:
+        """``missing``: how AWS says that there is no such document."""
         if name not in known:
             served = ", ".join(sorted(known)) or "none: no piece is an instance"
-            raise AwsError("InvalidDocument", f"{name} has no effect in rehearsal. Those that have: {served}.")
+            raise AwsError(missing, f"{name} has no effect in rehearsal. Those that have: {served}.")
         now = self.clock.now()
         ident = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         run = Run(ident, name, ids, {k: list(v) for k, v in parameters.items()}, now, now)

@@ -6,7 +6,7 @@ from gameday.aws import Aws, CallFailed, told
 from gameday.conductor.can_fire import can_fire
 from gameday.errors import Problem
 from gameday.model.scenario import AlarmGuard
-from gameday.observers.cloudwatch import describe_alarms
+from gameday.observers.alarms import describe_alarms
 from gameday.plan import Plan
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from gameday.aws import Aws
+from gameday.aws import Aws, Listener
 from gameday.aws_envelope import Door
 from gameday.clock import Anchor, Clock, ScenarioClock
 from gameday.conductor.emergency import lever_place
@@ -24,7 +24,7 @@ from gameday.model.runbook import ChaosCall, RunbookCall, SsmCall
 from gameday.model.workspace import Environment
 from gameday.people.channels import EveryChannel, TerminalChannel
 from gameday.plugins import Kind, Plugin, installed
-from gameday.protocols import Channel, Context, Fault, Lever, Observer
+from gameday.protocols import Channel, Context, Fault, Hears, Lever, Observer
 
 Configured = Mapping[str, Mapping[str, Any]]
 """Channels by the name that gameday.yaml gives them: ``via``, and the channel's own keys."""
@@ -60,6 +60,13 @@ class Sockets:
         """The safety levers of the environment, by account and Region."""
         environment = self.aws.environment
         return {lever_place(environment): lever_of(environment, self.aws.endpoint)}
+
+    def hear(self, listener: Listener) -> None:
+        """Tell of each answer of AWS, and of the observers that ask others."""
+        self.aws.hear(listener)
+        for observer in self.observers:
+            if isinstance(observer, Hears):
+                observer.hear(listener)
 
     def call(self, call: RunbookCall) -> str:
         """Make the call of a runbook's step; returns what to say of it. botocore's errors are passed on, and so is

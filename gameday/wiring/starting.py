@@ -18,6 +18,7 @@ from gameday.conductor.walk import Conductor, Script, Show
 from gameday.journal.events import Draft
 from gameday.journal.state import fold
 from gameday.journal.store import Journal
+from gameday.observers.answers import Answers
 from gameday.observers.canaries import CanaryLedgers
 from gameday.people.script import scripted
 from gameday.plan import Plan, dump_plan
@@ -105,6 +106,7 @@ def conduct(
     began = state.phase_ms.get("baseline", clock.now())
     watched, _unread = sources(plan.signals, sockets.observers, began)
     ledgers = CanaryLedgers(rehearsal.ask) if rehearsal else None
+    sockets.hear(Answers(run_dir, clock).told)
     performer = Performer(
         plan, ledger, sockets.stoppable, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir),
         stops=stop_conditions(plan, run_dir.name), levers=sockets.levers,

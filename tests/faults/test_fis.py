@@ -3,7 +3,6 @@
 The other side is a real HTTP server on loopback (stock moto's FIS control plane), which boto3 cannot tell from AWS.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,24 +25,6 @@ def order(run: str = "run-1", step: str = "stop-payments") -> Order:
     action = str(SETTINGS["action"])
     targets = {"Functions": (ARN,)}
     return Order(run, step, f"{run}-{step}", action, SETTINGS, targets, 1_200_000, REHEARSAL_ENVIRONMENT)
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def aws(endpoint: str) -> Iterator[Aws]:
-    aws = Aws(REHEARSAL_ENVIRONMENT, endpoint)
-    yield aws
-    aws.client("fis").close()
 
 
 class Died(Exception):

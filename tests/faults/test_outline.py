@@ -1,6 +1,5 @@
 """What a FIS fault says of itself before it is started: targets, calls, duration, price and witness, all offline."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -228,24 +227,6 @@ def test_gone_is_the_opposite_of_effective(given: dict[str, Any], opposite: str)
     gone = default_gone(effective)
     assert str(gone) == opposite and gone.within == 120_000
     assert not any(effective.holds(v) and gone.holds(v) for v in (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0))
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def aws(moto: str) -> Iterator[Aws]:
-    aws = Aws(REHEARSAL_ENVIRONMENT, moto)
-    yield aws
-    aws.close()
 
 
 def test_tags_find_instances_and_other_resources_and_nothing_else(aws: Aws) -> None:

@@ -1,7 +1,5 @@
 """The state of a resource is read from its own service, many at once; what cannot be read is never a zero."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from gameday.aws import Aws, CallFailed
@@ -14,24 +12,6 @@ PERIOD = 20_000
 WINDOW = Window(1_700_000_000_000, 1_700_000_050_000)
 START = 1_700_000_020_000  # the last whole bucket before the window's end
 SIMPLE = {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}], "BillingMode": "PAY_PER_REQUEST"}
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def aws(endpoint: str) -> Iterator[Aws]:
-    aws = Aws(REHEARSAL_ENVIRONMENT, endpoint)
-    yield aws
-    aws.close()
 
 
 def signal(kind: str, ident: str, name: str = "s") -> Signal:

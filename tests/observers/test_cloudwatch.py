@@ -10,9 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 
-from gameday.aws import Aws
+from gameday.aws import Aws, CallFailed
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.observers.cloudwatch import CloudWatchObserver, Unreadable, batches, rename
 from gameday.plan import Signal
@@ -159,7 +158,7 @@ def test_an_answer_that_is_no_data_raises(
 ) -> None:
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     cloudwatch.answer = lambda *_: answer
-    with pytest.raises((ClientError, BotoCoreError, Unreadable, KeyError)):
+    with pytest.raises((CallFailed, Unreadable, KeyError)):
         observer.sample([metric("m")], WINDOW)
 
 
@@ -168,13 +167,30 @@ def test_alarms_are_read_together_and_insufficient_data_is_unknown(
 ) -> None:
     states = {"a": "ALARM", "b": "OK", "c": "INSUFFICIENT_DATA"}
     alarms = [
-        {"AlarmName": name, "StateValue": state, "StateUpdatedTimestamp": 1_700_000_100}
+        {"AlarmName": name, "StateValue": state, "StateUpdatedTimestamp": 1_600_000_000}
         for name, state in states.items()
     ]
     cloudwatch.answer = lambda *_: (200, {"MetricAlarms": alarms, "CompositeAlarms": []})
     found = observer.sample([alarm(n) for n in "abcd"], WINDOW)
     assert {n: [s.value for s in samples] for n, samples in found.items()} == {"a": [1], "b": [0], "c": [None], "d": []}
     assert [operation for operation, _ in cloudwatch.asked] == ["DescribeAlarms"]
+
+
+def test_where_the_history_may_not_be_read_the_state_is_known_all_the_same_and_a_warning_says_so(
+    cloudwatch: CloudWatch, observer: CloudWatchObserver, caplog: pytest.LogCaptureFixture
+) -> None:
+    changed = {"AlarmName": "a", "StateValue": "ALARM", "StateUpdatedTimestamp": WINDOW.start_ms / 1000 + 30}
+
+    def answer(operation: str, _: dict[str, Any]) -> Answer:
+        if operation == "DescribeAlarms":
+            return 200, {"MetricAlarms": [changed], "CompositeAlarms": []}
+        return 400, {"__type": "AccessDeniedException", "message": "no"}
+
+    cloudwatch.answer = answer
+    for _ in range(2):
+        assert observer.sample([alarm("a")], WINDOW)["a"] == [Sample(WINDOW.start_ms + 30_000, 1.0)]
+    (record,) = caplog.records
+    assert "changes of alarms between two looks are lost" in record.getMessage()
 
 
 def test_an_expression_asks_for_its_metrics_and_returns_one(

@@ -76,6 +76,7 @@ def test_every_call_is_in_the_plan(shipped: Plan) -> None:
         (None, "cloudwatch", "GetMetricData", "210, one in 20s"),
         (None, "cloudwatch", "DescribeAlarms", "210, one in 20s"),
         (None, "xray", "GetServiceGraph", "70, one in 1m"),
+        (None, "cloudwatch", "DescribeAlarmHistory", "when one changes"),
         (None, "xray", "GetServiceGraph", "2"),
         ("failover", "route53", "change_resource_record_sets", "at most once"),
         (None, "cloudwatch", "PutMetricData", "525, one in 8s"),
@@ -91,6 +92,17 @@ def test_the_cost_is_action_minutes_and_each_metric_once_a_period(shipped: Plan)
         "action_minutes": 20, "action_usd": 2.0, "metric_reads": 910, "metric_usd": 0.0091,
         "heartbeat_usd": 0.0115,
     }  # fmt: skip
+
+
+def test_what_is_billed_by_an_amount_that_nobody_knows_is_named_and_not_zero() -> None:
+    facts: dict[str, Any] = {"query": {}, "period_ms": M, "settles_ms": M}
+    named = {
+        source: plan_cost([], {}, [Signal(id="s", source=source, **facts)], 10 * M).basis
+        for source in ("xray.traces", "logs.count", "slo.budget", "prometheus", "http.probe")
+    }
+    counted = {source for source, basis in named.items() if "not counted" not in basis}
+    assert counted == {"prometheus", "http.probe"}
+    assert "traces that X-Ray scans" in named["xray.traces"] and "Logs Insights scans" in named["logs.count"]
 
 
 def test_an_expression_costs_each_metric_it_names_and_alarms_nothing() -> None:
