@@ -136,7 +136,9 @@ def _may_be_left_out(case: _Case, step: FaultStep, at: Path_) -> None:
     """What a fault does when its ``when`` never comes is said aloud: a day must not lose a fault by a default."""
     if step.when is not None and "on_timeout" not in step.model_fields_set:
         what = "a fault that waits for 'when' does not say what to do when that never comes"
-        write = "on_timeout: skip (the day goes on without it), fail (the step has failed) or run (it starts all the same)"
+        write = (
+            "on_timeout: skip (the day goes on without it), fail (the step has failed) or run (it starts all the same)"
+        )
         case.error("TIMEOUT_UNCLEAR", what, write, (*at, "when"))
 
 

@@ -33,7 +33,8 @@ class Piece(Strict):
     A ``queue`` or ``stream`` hands on to its ``consumer``; a ``table`` copies its writes to its
     ``replica``, from which its ledger is read back; a ``task``
     that is stopped is started again by its service after ``restart``; a ``database`` refuses for ``failover`` when its
-    writer moves; ``subnet`` is one of the workload's; ``region`` where its resource is made, unless it is the rehearsal's."""
+    writer moves; ``subnet`` is one of the workload's; ``region`` where its resource is
+    made, unless it is the rehearsal's."""
 
     type: PieceType
     record: Text | None = None

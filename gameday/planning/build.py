@@ -29,7 +29,9 @@ def build_plan(content: Content, scenario_id: str, environment_name: str, faults
     check_envelope(case, steps)
     hold = max((t.hold for t in case.service.tolerances), default=0)
     longest = case.scenario.max_duration or longest_day(steps, hold)
-    baseline = 0 if case.scenario.method == "tabletop" else case.scenario.baseline  # where nothing breaks, none is needed
+    baseline = (
+        0 if case.scenario.method == "tabletop" else case.scenario.baseline
+    )  # where nothing breaks, none is needed
     steps, said, day = limit_waits(steps, longest), outlines.values(), baseline + longest
     signals = plan_signals(case, steps, said)
     inputs = {path: file.sha256 for path, file in sorted(case.files.items())}

@@ -66,7 +66,9 @@ class Facts:
     tells_looks: bool = False
     look_ms: Ms | None = None
     series: dict[str, dict[Ms, float | None]] = field(default_factory=dict)
-    ledgers: dict[str, Event] = field(default_factory=dict)  # by resource, as it is judged: at recovery, else at the end
+    ledgers: dict[str, Event] = field(
+        default_factory=dict
+    )  # by resource, as it is judged: at recovery, else at the end
     ledgers_unread: set[str] = field(default_factory=set)  # at recovery
     ledgers_at_end: dict[str, Event] = field(default_factory=dict)  # as it was at the end, where recovery is judged
 

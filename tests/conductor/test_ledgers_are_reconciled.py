@@ -91,7 +91,9 @@ def answered(folder: Path, kept: Kept) -> Bench:
     return found
 
 
-def test_what_was_not_there_when_the_response_had_worked_is_lost_although_it_came_after_the_undo(tmp_path: Path) -> None:
+def test_what_was_not_there_when_the_response_had_worked_is_lost_although_it_came_after_the_undo(
+    tmp_path: Path,
+) -> None:
     """As in D22: what only our own undo brings back, those who answered have not recovered."""
     found = answered(tmp_path, Paused())
     assert found.run() == "completed"

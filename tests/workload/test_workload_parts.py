@@ -253,7 +253,7 @@ def test_the_open_banking_content_is_valid_and_its_runbook_names_what_the_worklo
     content = load_content(ROOT)
     assert [p for p in lint(content, check_fault) if p.severity == "error"] == []
     workload, service = content.workloads["open-banking"].model, content.services["open-banking"].model
-    block = content.runbooks["payments-failover"].model.steps[1].block
+    block = content.runbooks["region-failover"].model.steps[1].block
     assert block and isinstance(block.do, AwsCall)
     call = block.do
     edge = workload.pieces["edge"]
@@ -274,6 +274,6 @@ def test_only_what_is_made_in_another_region_names_one() -> None:
 
 
 def test_the_second_region_of_open_banking_is_another_region() -> None:
-    pieces = load_content(Path(__file__).parents[2]).workloads["open-banking"].model.pieces
+    pieces = load_content(ROOT).workloads["open-banking"].model.pieces
     assert {ident for ident, piece in pieces.items() if piece.region} == {"payments-ireland", "ledger-ireland"}
     assert pieces["ledger"].replica == "ledger-ireland"
