@@ -41,7 +41,7 @@ def unreconciled(plan: Plan, state: State, moment: Moment) -> list[Action]:
 
 def responded(plan: Plan, state: State) -> bool:
     """Whether the checks of all runbooks hold (where they have none: all were followed to their end), and something
-    that was broken has not been taken back: what is not there now was not recovered by those who answered (D19, D22)."""
+    that was broken is still there: what is not there now was not recovered by those who answered (D19, D22)."""
     tasks = [step for step in plan.steps if step.kind == "task"]
     checks = [(t.id, s.number) for t in tasks for s in plan.runbook(t.runbook or "").steps if s.block and s.block.check]
     done = all(state.step(step.id).result == "done" for step in tasks)
