@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gameday.journal.events import Draft
+from gameday.model.measure import Moment
 from gameday.protocols import Prompt
 
 
@@ -61,9 +62,10 @@ class CallStep:
 
 @dataclass(frozen=True)
 class ReconcileLedger:
-    """Hold this canary ledger against what is there."""
+    """Hold this canary ledger against what is there: when the response has ended, and before the run does."""
 
     ledger: str
+    moment: Moment
 
 
 @dataclass(frozen=True)

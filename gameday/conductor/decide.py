@@ -16,7 +16,7 @@ from gameday.conductor.guards import blind_guards, guard_actions, guarded
 from gameday.conductor.steady import largest_period, settling, unsteady
 from gameday.conductor.steps import step_actions, withdraw
 from gameday.journal.state import State
-from gameday.model.measure import LEDGER_METRICS
+from gameday.model.measure import LEDGER_METRICS, Moment
 from gameday.plan import Plan
 
 PATIENCE = 2  # how many times longer than planned a baseline may take until it is clean
@@ -31,7 +31,7 @@ def decide(plan: Plan, state: State, now: Ms) -> list[Action]:
     actions = list(_actions(plan, state, now))
     if behind(plan, state):
         actions = [a for a in actions if not isinstance(a, StartFault)]
-    unread = unreconciled(plan, state) if any(isinstance(a, End) for a in actions) else []
+    unread = unreconciled(plan, state, "end") if any(isinstance(a, End) for a in actions) else []
     return [*(a for a in actions if not isinstance(a, End)), *unread] if unread else actions
 
 
@@ -42,11 +42,21 @@ def behind(plan: Plan, state: State) -> set[str]:
     return state.behind | unread
 
 
-def unreconciled(plan: Plan, state: State) -> list[Action]:
-    """The canary ledgers that a tolerance needs and nobody has read back yet: before the end, when all is undone."""
+def unreconciled(plan: Plan, state: State, moment: Moment) -> list[Action]:
+    """The canary ledgers that a tolerance needs and nobody has read back at this moment yet."""
     named = [t.measure.ledger for t in (*plan.tolerances, *plan.objectives) if t.metric in LEDGER_METRICS]
     wanted = dict.fromkeys(name for name in named if name) if state.faults else {}
-    return [ReconcileLedger(name) for name in wanted if name not in state.ledgers]
+    return [ReconcileLedger(name, moment) for name in wanted if (name, moment) not in state.ledgers]
+
+
+def responded(plan: Plan, state: State) -> bool:
+    """Whether the checks of all runbooks hold (where they have none: all were followed to their end), and something
+    that was broken is still there: what is not there now was not recovered by those who answered (D19, D22)."""
+    tasks = [step for step in plan.steps if step.kind == "task"]
+    checks = [(t.id, s.number) for t in tasks for s in plan.runbook(t.runbook or "").steps if s.block and s.block.check]
+    done = all(state.step(step.id).result == "done" for step in tasks)
+    held = all(state.checked.get(check) for check in checks) if checks else bool(tasks) and done
+    return held and any(fault.ended_ms is None for fault in state.faults.values())
 
 
 def _actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
@@ -105,6 +115,8 @@ def _execute(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     if behind(plan, state):
         return
     yield from step_actions(plan, state, now)
+    if responded(plan, state):
+        yield from unreconciled(plan, state, "recovery")
     if all(state.step(s.id).status == "ended" for s in plan.steps):
         yield record("phase.entered", phase="restore")
 

@@ -29,6 +29,7 @@ from gameday.conductor.guards import stop_alarms
 from gameday.conductor.ledger import Ledger, outstanding
 from gameday.journal.events import Draft
 from gameday.journal.state import State
+from gameday.model.measure import Moment
 from gameday.model.runbook import RunbookCall
 from gameday.plan import Plan, PlannedFault, where
 from gameday.protocols import Channel, Exhibits, Fault, Ledgers, Lever, Note, Order, Prompt, ProviderStatus, Trace
@@ -119,9 +120,9 @@ class Performer:
                     self.stopping.add(step)
                 known, over = self._trace(step, state), state.faults[step].ended_ms is not None
                 return lambda: self._stop(step, known, over)
-            case ReconcileLedger(ledger):
+            case ReconcileLedger(ledger, moment):
                 since = state.phase_ms.get("baseline", state.t_go or 0)
-                return lambda: self._reconcile(ledger, since)
+                return lambda: self._reconcile(ledger, since, moment)
             case EngageLever(place):
                 reason = f"gameday {state.run}: {state.emergency}"
                 return lambda: self._engage(place, reason)
@@ -229,15 +230,16 @@ class Performer:
                 "receipt": receipt}  # fmt: skip
         return [Draft("prompt.delivered", what)]
 
-    def _reconcile(self, ledger: str, since: Ms) -> list[Draft]:
+    def _reconcile(self, ledger: str, since: Ms, moment: Moment) -> list[Draft]:
         """Once: what could not be read back is unknown, and a run must not wait for it for ever."""
         try:
             if self.ledgers is None:
                 raise LookupError("a canary ledger is kept in a rehearsal only; judge a file of your own")
-            found = {**self.ledgers.reconcile(ledger, since), "ledger": ledger}
+            found = {**self.ledgers.reconcile(ledger, since), "ledger": ledger, "moment": moment}
             reconciled(found)  # it must hold what the verdict needs
         except Exception as error:  # noqa: BLE001  # whatever a plug-in raises, the run ends
-            return [Draft("ledger.unread", {"ledger": ledger, "error": f"{type(error).__name__}: {error}"[:500]})]
+            why = f"{type(error).__name__}: {error}"[:500]
+            return [Draft("ledger.unread", {"ledger": ledger, "moment": moment, "error": why})]
         return [Draft("ledger.reconciled", found)]
 
     def _call(self, step: str, number: int) -> list[Draft]:

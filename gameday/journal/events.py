@@ -44,9 +44,10 @@ graph.seen          window: baseline | fault, from_ms, to_ms, nodes: [{name, tot
 graph.failed        window, error             the service graph could not be read; nothing waits for it
 rehearsal.disturbed from_ms, to_ms, lag_ms    buckets in it are unknown
 clock.stepped       by_ms, source
-ledger.reconciled   ledger, acked, present, unread, missing: [sequence, ...], corrupt, duplicates, first_missing_ms,
-                    last_missing_ms, last_intact_ms, interval_ms   a canary ledger held against what is there (D19)
-ledger.unread       ledger, error             it could not be reconciled
+ledger.reconciled   ledger, moment: recovery | end, acked, present, unread, missing: [sequence, ...], corrupt,
+                    duplicates, first_missing_ms, last_missing_ms, last_intact_ms, interval_ms
+                    a canary ledger held against what is there (D19)
+ledger.unread       ledger, moment, error     it could not be reconciled
 service.touched     kind: incident | deployment | run, why   something else touched the service (CONFOUNDED)
 guard.fired         guard, value, by, step     by: fis when its own stop condition ended the fault of this step
 guard.unreadable    guard

@@ -82,7 +82,7 @@ class State:
     lag_ms: Ms = 0
     clock_steps: list[Ms] = field(default_factory=list)
     guards_fired: list[str] = field(default_factory=list)
-    ledgers: set[str] = field(default_factory=set)  # looked at, whatever came of it
+    ledgers: set[tuple[str, str]] = field(default_factory=set)  # looked at, and when, whatever came of it
     skips: set[str] = field(default_factory=set)
     notes: list[tuple[Ms, str, str]] = field(default_factory=list)
     commands: set[str] = field(default_factory=set)
@@ -374,7 +374,7 @@ def _undo_done(state: State, event: Event) -> None:
 
 @_on("ledger.reconciled", "ledger.unread")
 def _ledger(state: State, event: Event) -> None:
-    state.ledgers.add(event.what["ledger"])
+    state.ledgers.add((event.what["ledger"], event.what.get("moment", "end")))
 
 
 @_on("heartbeat.fired")

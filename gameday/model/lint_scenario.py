@@ -133,9 +133,20 @@ def _start(case: _Case, step: StepBase, at: Path_) -> None:
     case.condition(step.when, (*at, "when"))
 
 
+def _may_be_left_out(case: _Case, step: FaultStep, at: Path_) -> None:
+    """What a fault does when its ``when`` never comes is said aloud: a day must not lose a fault by a default."""
+    if step.when is not None and "on_timeout" not in step.model_fields_set:
+        what = "a fault that waits for 'when' does not say what to do when that never comes"
+        write = (
+            "on_timeout: skip (the day goes on without it), fail (the step has failed) or run (it starts all the same)"
+        )
+        case.error("TIMEOUT_UNCLEAR", what, write, (*at, "when"))
+
+
 def _fault(case: _Case, step: FaultStep, at: Path_) -> None:
     if case.scenario.method == "tabletop":
         case.error("FAULT_IN_TABLETOP", "a tabletop breaks nothing", "method: live, or an inject", (*at, "fault"))
+    _may_be_left_out(case, step, at)
     case.condition(step.effective, (*at, "effective"))
     case.condition(step.gone, (*at, "gone"))
     case.limit(step.lasts, (*at, "for"))

@@ -13,6 +13,8 @@ Metric = Literal[
     "duration", "deadline", "failed_transactions", "customers", "value", "data_loss_time", "data_integrity"
 ]
 TIME_METRICS = frozenset({"duration", "deadline", "data_loss_time"})
+Moment = Literal["recovery", "end"]
+"""When a canary ledger is read back: when the response has brought the service back, and before the run ends."""
 LEDGER_METRICS = frozenset({"data_loss_time", "data_integrity"})
 GUARDED = frozenset({"duration", "failed_transactions", "value"})  # of which it is known how much is used up so far
 _COUNTED = frozenset({"attempts", "failures", "basis", "backlog"})

@@ -10,6 +10,7 @@ from gameday.model.types import Duration, Id, Strict, Text
 
 PieceType = Literal["edge", "function", "instance", "table", "queue", "external", "stream", "database", "task"]
 Zone = Literal["a", "b", "c"]
+ABROAD = ("function", "table", "queue")  # what may be made in another Region
 
 
 class Load(Strict):
@@ -32,7 +33,8 @@ class Piece(Strict):
     A ``queue`` or ``stream`` hands on to its ``consumer``; a ``table`` copies its writes to its
     ``replica``, from which its ledger is read back; a ``task``
     that is stopped is started again by its service after ``restart``; a ``database`` refuses for ``failover`` when its
-    writer moves; ``subnet`` is one of the workload's."""
+    writer moves; ``subnet`` is one of the workload's; ``region`` where its resource is
+    made, unless it is the rehearsal's."""
 
     type: PieceType
     record: Text | None = None
@@ -47,6 +49,13 @@ class Piece(Strict):
     restart: Duration = 30_000
     failover: Duration = 60_000
     subnet: Id | None = None
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
+
+    @model_validator(mode="after")
+    def _elsewhere(self) -> Self:
+        if self.region and self.type not in ABROAD:
+            raise ValueError(f"a piece of type {self.type} has no region of its own; {', '.join(ABROAD)} have")
+        return self
 
 
 class Alarm(Strict):

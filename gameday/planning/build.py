@@ -30,7 +30,10 @@ def build_plan(content: Content, scenario_id: str, environment_name: str, faults
     check_envelope(case, steps)
     hold = max((t.hold for t in case.service.tolerances), default=0)
     longest = case.scenario.max_duration or longest_day(steps, hold)
-    steps, said, day = limit_waits(steps, longest), outlines.values(), case.scenario.baseline + longest
+    baseline = (
+        0 if case.scenario.method == "tabletop" else case.scenario.baseline
+    )  # where nothing breaks, none is needed
+    steps, said, day = limit_waits(steps, longest), outlines.values(), baseline + longest
     signals = plan_signals(case, steps, said)
     dead_man = plan_switch(case.environment.envelope.dead_man, (step.fault for step in steps if step.fault))
     inputs = {path: file.sha256 for path, file in sorted(case.files.items())}
@@ -44,7 +47,7 @@ def build_plan(content: Content, scenario_id: str, environment_name: str, faults
         environment=environment_name,
         environment_definition=case.environment,
         method=case.scenario.method,
-        baseline_ms=case.scenario.baseline,
+        baseline_ms=baseline,
         max_duration_ms=longest,
         steps=steps,
         signals=signals,

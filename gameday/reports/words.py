@@ -212,6 +212,8 @@ def _ledger(judged: dict[str, Any]) -> str:
         return ""
     lost, broken = (f"{a} to {b}" if a != b else f"{a}" for a, b in (found["lost"], found["corrupt"]))
     text = f"Of {found['acked']:,} canaries {lost} lost, {broken} corrupt, {found['duplicates']} there twice."
+    if found.get("late"):
+        text += f" Lost is what was not there when the response had ended; {found['late']} of it came later."
     rate = found["loss_rate_at_most"]
     return (
         text if rate is None else f"{text} None lost supports a loss rate of at most {rate:.3%} at 95 %, not of zero."

@@ -66,7 +66,10 @@ class Facts:
     tells_looks: bool = False
     look_ms: Ms | None = None
     series: dict[str, dict[Ms, float | None]] = field(default_factory=dict)
-    ledgers: dict[str, Event] = field(default_factory=dict)  # by resource, as it was last reconciled
+    # by resource, as it is judged: at recovery, else at the end
+    ledgers: dict[str, Event] = field(default_factory=dict)
+    ledgers_unread: set[str] = field(default_factory=set)  # at recovery
+    ledgers_at_end: dict[str, Event] = field(default_factory=dict)  # as it was at the end, where recovery is judged
     unsafe_from: Ms | None = None  # it ended, and something was not seen gone
     unsafe_until: Ms | None = None  # seen gone later; None: it is not, or it never was unsafe
     absences: list[tuple[Ms, Ms]] = field(default_factory=list)  # nobody conducted
@@ -248,7 +251,18 @@ def _sampled(facts: Facts, event: Event) -> None:
 
 def _reconciled(facts: Facts, event: Event) -> None:
     reconciled(event.what)  # it must hold what the verdict needs
-    facts.ledgers[str(event.what["ledger"])] = event
+    name = str(event.what["ledger"])
+    held = facts.ledgers.get(name)
+    if event.what.get("moment") != "recovery" and held and held.what.get("moment") == "recovery":
+        facts.ledgers_at_end[name] = event
+    else:
+        facts.ledgers[name] = event
+
+
+def _unread(facts: Facts, event: Event) -> None:
+    """What was not there at recovery cannot be learned at the end, when all of it may have come."""
+    if event.what.get("moment") == "recovery":
+        facts.ledgers_unread.add(str(event.what["ledger"]))
 
 
 def _graph(facts: Facts, event: Event) -> None:
@@ -282,6 +296,7 @@ _HANDLERS: dict[str, Handler] = {
     "observer.failed": _failed_read,
     "signals.sampled": _sampled,
     "ledger.reconciled": _reconciled,
+    "ledger.unread": _unread,
     "graph.seen": _graph,
     "run.ended": _run_ended,
 }

@@ -112,7 +112,7 @@ def _judge_one(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluatio
     method = method_for(tolerance, dt, facts.lag_ms, window.baseline * dt)
     codes = given | _window_codes(plan, tolerance, facts, window, method)
     if tolerance.metric in LEDGER_METRICS:
-        judged = judge_ledger(tolerance, _ledger(tolerance, facts), codes)
+        judged = _late(judge_ledger(tolerance, _ledger(tolerance, facts), codes), tolerance, facts)
     else:
         judged = judge(tolerance, window.buckets, method, codes, window.backlog, window.also)
     why = details(plan, tolerance, facts, window, judged["codes"])
@@ -126,9 +126,20 @@ def _judge_one(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluatio
 
 
 def _ledger(tolerance: Tolerance, facts: Facts) -> Reconciled | None:
-    """The canary ledger that the tolerance names, as it was last reconciled."""
-    event = facts.ledgers.get(tolerance.measure.ledger or "")
+    """The canary ledger that the tolerance names, as it was at recovery, else at the end."""
+    name = tolerance.measure.ledger or ""
+    event = None if name in facts.ledgers_unread else facts.ledgers.get(name)
     return reconciled(event.what) if event else None
+
+
+def _late(judged: Judgement, tolerance: Tolerance, facts: Facts) -> Judgement:
+    """How many of what was lost at recovery had come when the run ended. That changes nothing: they were not there
+    when customers asked, and the fault was taken back by us, not by those who answered (as in D22)."""
+    end = facts.ledgers_at_end.get(tolerance.measure.ledger or "")
+    if end is None or "ledger" not in judged:
+        return judged
+    late = judged["ledger"]["lost"][0] - reconciled(end.what).lost[1]
+    return {**judged, "ledger": {**judged["ledger"], "late": max(0, late)}}
 
 
 def _window_codes(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluation, method: Method) -> set[str]:

@@ -51,7 +51,8 @@ def test_the_payment_functions_stop_and_the_tolerances_hold(workspace: Path) -> 
     """The on-call engineer fails over while the fault is active: within. Everything can be made again offline, byte
     for byte."""
     found = run_until_it_says(workspace, "payment-functions-stop", "within")
-    assert [t["codes"] for t in found["tolerances"]] == [[], []]
+    assert [t["codes"] for t in found["tolerances"]] == [[], [], [], []]
+    assert broken(workspace) == ("edge", "payments-function")
     assert {e["id"]: e["result"] for e in found["expectations"]} == {
         "alarm": "met", "ack": "met", "regulator-calls": "met", "failover": "done",
     }  # fmt: skip
@@ -75,9 +76,52 @@ def test_a_fault_without_effect_is_not_tested_and_names_its_witness(workspace: P
     assert "payments-failures at least" in report
 
 
+def broken(workspace: Path) -> tuple[str, str] | None:
+    """The edge that the newest run's report names, as X-Ray saw it."""
+    edge = json.loads((newest(workspace) / "verdict.json").read_text("utf-8"))["graph"]["broken"]
+    if edge is None:
+        return None
+    report = (newest(workspace) / "report.md").read_text("utf-8")
+    assert f"The edge from {edge['from']} to {edge['to']} broke" in report.replace("\\", "")
+    return edge["from"], edge["to"]
+
+
+def test_the_second_region_takes_over_with_an_old_ledger(workspace: Path) -> None:
+    """Payments come back in time, and what they stand on is old: all of it comes later, which changes nothing."""
+    found = run_until_it_says(workspace, "ledger-replication-paused", "breached")
+    outage, failed, loss, whole = found["tolerances"]
+    assert (loss["verdict"], whole["verdict"]) == ("breached", "breached")
+    assert "breached" not in (outage["verdict"], failed["verdict"])
+    assert whole["ledger"]["late"] == whole["ledger"]["lost"][0] > 0
+    assert broken(workspace) == ("edge", "payments-function")
+
+
+def test_nobody_answers_and_the_guard_takes_two_faults_back(workspace: Path) -> None:
+    """One of FIS and one of a Chaos Toolkit extension; both are seen gone."""
+    found = run_until_it_says(workspace, "guard-stops-the-day", "stopped")
+    assert sorted(f["step"] for f in found["faults"]) == ["stop-notifier", "stop-payments"]
+
+
+def test_a_tabletop_measures_no_tolerance_and_asks_its_people(workspace: Path) -> None:
+    """At the highest speed, because nothing of the service is looked at."""
+    done = gameday(workspace, "run", "tabletop-scheme-outage", "--unattended", "--json", "--speed", "60")
+    found = json.loads(done.stdout)
+    assert (found["outcome"], done.returncode, found["faults"]) == ("not tested", 3, [])
+    assert {e["result"] for e in found["expectations"]} == {"met", "done"}
+
+
+@pytest.mark.nightly
+def test_on_a_pay_day_everything_fails_together(workspace: Path) -> None:
+    """Too long for each change: 55 minutes at the default speed."""
+    found = run_until_it_says(workspace, "pay-day-collapse", "breached")
+    assert [t["verdict"] for t in found["tolerances"][:2]] == ["breached", "breached"]
+    assert broken(workspace) == ("edge", "payments-function")
+
+
+@pytest.mark.nightly
 def test_the_ten_line_scenario_runs(workspace: Path) -> None:
     """Nobody answers in it, so service comes back only when the fault is taken away: that is no recovery."""
     found = run_until_it_says(workspace, "payments-stop", "breached")
-    duration, failed = found["tolerances"]
+    duration, failed, *_ = found["tolerances"]
     assert "RECOVERY_NOT_DEMONSTRATED" in duration["codes"]
     assert failed["verdict"] == "breached", "20 minutes of 300 payments are 6,000, of 4,500"

@@ -253,7 +253,7 @@ def test_the_open_banking_content_is_valid_and_its_runbook_names_what_the_worklo
     content = load_content(ROOT)
     assert [p for p in lint(content, check_fault) if p.severity == "error"] == []
     workload, service = content.workloads["open-banking"].model, content.services["open-banking"].model
-    block = content.runbooks["payments-failover"].model.steps[1].block
+    block = content.runbooks["region-failover"].model.steps[1].block
     assert block and isinstance(block.do, AwsCall)
     call = block.do
     edge = workload.pieces["edge"]
@@ -265,3 +265,15 @@ def test_the_open_banking_content_is_valid_and_its_runbook_names_what_the_worklo
     functions = [p for p, piece in workload.pieces.items() if piece.type == "function"]
     assert [name_of(p, service) for p in functions] == functions
     assert workload.load.per_minute * workload.publish / 60_000 >= 100
+
+
+def test_only_what_is_made_in_another_region_names_one() -> None:
+    assert Piece(type="table", region="eu-west-1").region == "eu-west-1"
+    with pytest.raises(ValueError, match="instance has no region of its own"):
+        Piece(type="instance", region="eu-west-1")
+
+
+def test_the_second_region_of_open_banking_is_another_region() -> None:
+    pieces = load_content(ROOT).workloads["open-banking"].model.pieces
+    assert {ident for ident, piece in pieces.items() if piece.region} == {"payments-ireland", "ledger-ireland"}
+    assert pieces["ledger"].replica == "ledger-ireland"

@@ -24,6 +24,7 @@ from gameday.rehearsal.workload.ledger import PATH, Ledger, post
 from gameday.rehearsal.workload.tracing import UNTRACED, Tracer, current
 
 RETRY_S = 0.1
+BATCH = {"queue": 10, "table": 500}  # SQS gives up to ten messages at once; replicas are fed by a stream
 PAUSED = "pause"  # the mode of a fault that keeps a table from copying to its replica
 FOREVER_S = 3600.0  # longer than any caller waits
 ENDS = ("error", "respond", "hang", "refuse", "throttle")  # those that end a request; the others act elsewhere
@@ -80,7 +81,7 @@ class Piece:
         if request.path == "/":
             return web.Response(status=await self._traced(request))
         if request.path == "/_apply":
-            self.counts.add(self.clock.now(), "applied")
+            self.counts.add(self.clock.now(), "applied", int(request.query.get("count", 1)))
             return web.Response(status=200)
         if request.path == "/_counts":
             return web.json_response(self._counted(int(request.query["start"])))
@@ -215,13 +216,17 @@ class Piece:
         return status
 
     async def _hand_on(self, stopped_by: str, to: str, path: str, counted: str) -> None:
-        """What is waiting, in order, each until it was taken; not while a fault of the mode ``stopped_by`` hits."""
+        """What is waiting, in order, a batch at a time until it was taken; not while a fault of the mode ``stopped_by``
+        hits."""
+        most = BATCH.get(self.told["type"], 1)
         while True:
             held = [fault for fault in self.faults if fault["mode"] == stopped_by]
             refused = any(self.random.random() * 100 < fault["percent"] for fault in held)
-            if self.queue and not refused and await self._call(to, path) < 400:
-                self.queue.popleft()
-                self.counts.add(self.clock.now(), counted)
+            some = min(most, len(self.queue))
+            if some and not refused and await self._call(to, f"{path}?count={some}") < 400:
+                for _ in range(some):
+                    self.queue.popleft()
+                self.counts.add(self.clock.now(), counted, some)
             else:
                 await asyncio.sleep(RETRY_S)
 

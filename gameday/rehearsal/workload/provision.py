@@ -61,7 +61,7 @@ def provision(aws: Aws, workload: Workload, service: Service) -> Provisioned:
         technology = service.technology(ident)
         tags = made.tags[ident] = {"Name": ident, **(technology.tags if technology else {})}
         if piece.type in MAKERS:
-            made.names[ident] = MAKERS[piece.type](aws, name_of(ident, service), tags)
+            made.names[ident] = MAKERS[piece.type](_there(aws, piece), name_of(ident, service), tags)
         elif piece.type == "edge" and piece.record:
             made.zones[piece.record] = _records(aws, piece, piece.record, workload.service)
         if piece.type == "task":
@@ -73,6 +73,13 @@ def provision(aws: Aws, workload: Workload, service: Service) -> Provisioned:
     for alarm in workload.alarms:
         aws.client("cloudwatch").put_metric_alarm(AlarmName=alarm.name, **alarm.settings)
     return made
+
+
+def _there(aws: Aws, piece: Piece) -> Aws:
+    """The same loopback AWS, in the Region of the piece."""
+    if piece.region is None:
+        return aws
+    return type(aws)(aws.environment.model_copy(update={"regions": (piece.region,)}), aws.endpoint)
 
 
 def _function(aws: Aws, name: str, tags: dict[str, str]) -> str:
