@@ -69,7 +69,7 @@ def _read(aws: Aws, service: str, method: str, **request: Any) -> Mapping[str, A
 
 
 def _lacks(arn: str, what: str, write: str) -> Problem:
-    return Problem("PREREQUISITE_MISSING", f"{arn} {what}", write)
+    return Problem("PREREQUISITE_MISSING", f"{arn} lacks what the action needs: {what}", write)
 
 
 def _function(aws: Aws, part: FisAction, arn: str) -> Iterator[Problem]:

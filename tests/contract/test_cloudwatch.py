@@ -128,3 +128,35 @@ def test_cloudwatch_describe_alarm_history(account: Account, alarm: str) -> None
     assert nothing["AlarmHistoryItems"] == []
     with refused("InvalidNextToken"):
         cloudwatch.describe_alarm_history(**asked, NextToken="no token")
+
+
+def test_cloudwatch_put_metric_data(account: Account) -> None:
+    """What is put is read back as it was; a thousand metrics go in a call, and no more."""
+    put(account, "told", 3.0, 4.0)
+    until(account, lambda: values(account, metric("told")) == {"m1": [7.0]})
+    with refused("ValidationError", "InvalidParameterValue"):
+        many = [{"MetricName": f"m{i}", "Value": 1.0} for i in range(1001)]
+        account.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=many)
+
+
+def test_cloudwatch_put_metric_alarm(account: Account, alarm: str) -> None:
+    """One whose data are missing is in ALARM when missing is breaching; a period that is none is refused."""
+    cloudwatch, silent = account.client("cloudwatch"), "gameday-contract-silent"
+    asked = {
+        "AlarmName": silent, "Namespace": NAMESPACE, "MetricName": "nobody-beats", "Statistic": "SampleCount",
+        "Period": 10, "EvaluationPeriods": 2, "Threshold": 1, "ComparisonOperator": "LessThanThreshold",
+        "TreatMissingData": "breaching",
+    }  # fmt: skip
+    try:
+        cloudwatch.put_metric_alarm(**asked)
+        until(account, lambda: described(account, silent)[0]["StateValue"] == "ALARM", 240)
+        with refused("ValidationError", "InvalidParameterValue"):
+            cloudwatch.put_metric_alarm(**asked | {"Period": 17})
+    finally:
+        cloudwatch.delete_alarms(AlarmNames=[silent])
+
+
+def test_cloudwatch_delete_alarms(account: Account, alarm: str) -> None:
+    """It is gone at once, for whoever asks."""
+    account.client("cloudwatch").delete_alarms(AlarmNames=[alarm])
+    assert described(account, alarm) == []

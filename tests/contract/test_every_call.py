@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ("fis", "cloudwatch", "xray", "ssm", "logs", "application-signals")
 ANY = {  # whoever opens a client by a name that is not written there, and why no call hides behind it
     "gameday/aws.py": "the door itself",
+    "gameday/faults/prerequisites.py": "a table of reads of other services",
     "gameday/faults/reads.py": "a table of reads of other services",
+    "gameday/wiring/doctoring.py": "a table of one read of each service that a plan calls",
     "gameday/wiring/sockets.py": "the calls that a user's runbook names",
 }
 

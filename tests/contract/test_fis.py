@@ -159,3 +159,28 @@ def test_fis_get_action(account: Account) -> None:
     assert found["targets"] == {"Functions": {"resourceType": "aws:lambda:function"}}
     with refused("ResourceNotFoundException"):
         fis.get_action(id="aws:lambda:no-such-action")
+
+
+def test_fis_list_actions(account: Account) -> None:
+    """All that the account may name, among them one that harms nothing."""
+    pages = account.client("fis").get_paginator("list_actions").paginate()
+    assert {"aws:fis:wait", "aws:lambda:invocation-error"} <= {
+        action["id"] for page in pages for action in page["actions"]
+    }
+
+
+def test_fis_get_safety_lever(account: Account) -> None:
+    """One for each account and Region, called default."""
+    lever = account.client("fis").get_safety_lever(id="default")["safetyLever"]
+    assert lever["id"] == "default" and lever["state"]["status"] in ("disengaged", "engaged")
+    with refused("ResourceNotFoundException", "ValidationException"):
+        account.client("fis").get_safety_lever(id="another")
+
+
+def test_fis_update_safety_lever_state(account: Account) -> None:
+    """To what it is already is a conflict. On AWS it is never engaged here: that would stop other people's
+    experiments."""
+    fis = account.client("fis")
+    status = fis.get_safety_lever(id="default")["safetyLever"]["state"]["status"]
+    with refused("ConflictException"):
+        fis.update_safety_lever_state(id="default", state={"status": status, "reason": "gameday contract test"})

@@ -140,3 +140,12 @@ def test_ssm_cancel_command(account: Account, command: str, instance: str) -> No
     until(account, lambda: command_status(account, ident) == "Cancelled")
     with refused("InvalidCommandId"):
         ssm.cancel_command(CommandId=NO_ID)
+
+
+def test_ssm_list_tags_for_resource(account: Account, automation: str) -> None:
+    """The tags that an automation was started with."""
+    ssm, ident = account.client("ssm"), automated(account, automation)
+    found = ssm.list_tags_for_resource(ResourceType="Automation", ResourceId=ident)["TagList"]
+    assert {tag["Key"] for tag in found} and all(tag.keys() == {"Key", "Value"} for tag in found)
+    with refused("InvalidResourceId"):
+        ssm.list_tags_for_resource(ResourceType="Automation", ResourceId=NO_ID)

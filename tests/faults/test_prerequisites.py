@@ -33,7 +33,7 @@ class Answers:
 def lacks(action: str, arn: str, answers: Mapping[str, Any], **parameters: Any) -> list[str]:
     part = FisAction(id="a", action=action, parameters=parameters)
     found: Iterator[Problem] = each(Answers(answers), part, [arn])  # type: ignore[arg-type]  # a door that answers
-    return [problem.message.removeprefix(f"{arn} ") for problem in found]
+    return [problem.message.removeprefix(f"{arn} lacks what the action needs: ") for problem in found]
 
 
 def tasks(**definition: Any) -> dict[str, Any]:
