@@ -163,8 +163,13 @@ def _unreadable(observer: Observer, held: Sequence[Signal], error: Exception) ->
         problem = known.problems[0]
         return _error("SIGNAL_NOT_READ", f"{names} cannot be read: {problem.message}", problem.write, held[0].id)
     except Exception:  # no error of botocore's
-        what = f"{names}: {type(error).__name__}: {error}"[:500]
-        return _error("SIGNAL_NOT_READ", what, f"see that {observer.name} can be reached and read", held[0].id)
+        why = f"{type(error).__name__}: {error}"[:500]
+        return _error(
+            "SIGNAL_NOT_READ",
+            f"{names} cannot be read: {why}",
+            f"see that {observer.name} can be reached and read",
+            held[0].id,
+        )
 
 
 def _silent(signal: Signal, needed: bool) -> Finding:
