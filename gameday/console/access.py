@@ -184,3 +184,20 @@ def _write_new(path: Path, raw: bytes) -> None:
         os.link(half, path)
     finally:
         half.unlink()
+
+
+ADDRESS = "http://127.0.0.1:8765"
+
+
+def remember_address(root: Path, address: str) -> None:
+    """Where this workspace's console is, for links that are made from a terminal."""
+    (root / ".gameday" / "console").mkdir(parents=True, exist_ok=True, mode=0o700)
+    (root / ".gameday" / "console" / "address").write_text(address)
+
+
+def address(root: Path) -> str:
+    """Where it was last; its default before that."""
+    try:
+        return (root / ".gameday" / "console" / "address").read_text()
+    except OSError:
+        return ADDRESS

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request
 from fastapi import Path as InPath
@@ -26,9 +26,14 @@ from gameday.runs import all_runs
 
 router = APIRouter(prefix="/api")
 Ref = Annotated[str, InPath(description="`mine`, or the id of a run", max_length=200)]
-Problems = {401: {"description": "no session"}, 403: {"description": "not for this role"},
-            404: {"description": "no such run, or not yours"}, 409: {"description": "the run cannot be read"},
-            422: {"description": "not valid"}, 429: {"description": "too many"}}  # fmt: skip
+Problems: dict[int | str, dict[str, Any]] = {
+    401: {"description": "no session"},
+    403: {"description": "not for this role"},
+    404: {"description": "no such run, or not yours"},
+    409: {"description": "the run cannot be read"},
+    422: {"description": "not valid"},
+    429: {"description": "too many"},
+}
 
 
 class SessionView(BaseModel):
