@@ -38,18 +38,23 @@ def ids(found: list[dict[str, str]], event: str = "told") -> list[int]:
     return [int(p["id"]) for p in found if p["event"] == event]
 
 
+def newest(found: list[dict[str, str]]) -> str:
+    """What a browser would send as Last-Event-ID."""
+    return [p["id"] for p in found if "id" in p][-1]
+
+
 def test_a_reader_that_comes_again_gets_what_it_missed_and_nothing_twice(day: Day) -> None:
     """However often and wherever the network is cut, what was told in pieces is what is told at once."""
     day.tell(100)
     browser = enter(day.app(), "evaluator", run=day.run)
     first = stream(browser)
-    seen, last = ids(first), first[-1]["id"]
+    seen, last = ids(first), newest(first)
     for until in (200, 300, 481):
         for event in [e for e in _story(day) if day.state.seq < e[0] and e[1] <= until]:
             day.add(event[2], GO + event[1] * 1000)
         found = stream(browser, last=last)
         assert min(ids(found)) > int(last)
-        seen, last = seen + ids(found), found[-1]["id"]
+        seen, last = seen + ids(found), newest(found)
     assert seen == ids(stream(browser)) == sorted(set(seen))
     assert stream(browser, after=3, last=last) == stream(browser, last=last), "Last-Event-ID goes before after"
 
@@ -75,9 +80,9 @@ def test_a_console_that_was_killed_and_started_again_goes_on_from_the_same_event
     other = Browser(TestClient(again, cookies=browser.client.cookies, base_url="https://testserver"), browser.grant,
                     browser.csrf)  # fmt: skip
     assert other.get("/api/runs/mine").json() == whole
-    assert stream(other, last="20") == [p for p in before if p["event"] == "view" or int(p.get("id", 0)) > 20]
+    assert stream(other, last="20") == [p for p in before if p["event"] in ("view", "gauges") or int(p["id"]) > 20]
     day.add(Draft("note", {"text": "while nobody served"}, "facilitator"))
-    (told,) = [p for p in stream(other, last=before[-1]["id"]) if p["event"] == "told"]
+    (told,) = [p for p in stream(other, last=newest(before)) if p["event"] == "told"]
     assert json.loads(told["data"])["text"] == "facilitator: while nobody served"
 
 
@@ -87,7 +92,7 @@ def test_a_last_event_id_that_makes_no_sense_costs_nobody_the_view(day: Day, las
     browser = enter(day.app(), "reader", run=day.run)
     answer = browser.get("/api/runs/mine/stream?once=true", headers={"last-event-id": last.encode()})
     assert answer.status_code == 200
-    assert parts(answer.text)[-1]["event"] == "view"
+    assert "view" in {p["event"] for p in parts(answer.text)}
 
 
 @pytest.mark.parametrize("role", ["facilitator", "player", "evaluator", "reader"])
