@@ -36,7 +36,7 @@ def renamed(value: Any_) -> Any_:
     if isinstance(value, dict):
         return {k: renamed(v) for k, v in value.items()}  # type: ignore[return-value] # the same shape
     if isinstance(value, list | tuple):
-        return type(value)(renamed(v) for v in value)  # type: ignore[return-value] # the same shape
+        return type(value)(renamed(v) for v in value)
     return STEPS.get(value, value) if isinstance(value, str) else value  # type: ignore[return-value] # a string still
 
 
