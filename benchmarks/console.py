@@ -48,8 +48,8 @@ def the_plan() -> Plan:
     cost = Cost(action_minutes=0, action_usd=0.0, metric_reads=0, metric_usd=0.0)
     return Plan(digest="sha256:0", scenario="bench", service="bench", title="Bench", service_title="Bench",
                 hypothesis="h", environment="rehearsal", environment_definition=REHEARSAL_ENVIRONMENT, method="live",
-                baseline_ms=0, max_duration_ms=HOUR, steps=(), signals=signals, tolerances=(), guards=(), runbooks=(), scripts={},
-                deputies={}, calls=(), cost=cost, inputs={})  # fmt: skip
+                baseline_ms=0, max_duration_ms=HOUR, steps=(), signals=signals, tolerances=(), guards=(),
+                runbooks=(), scripts={}, deputies={}, calls=(), cost=cost, inputs={})  # fmt: skip
 
 
 def write(path: str, seconds: float, late: Any) -> None:
