@@ -22,8 +22,8 @@ from gameday.errors import could_not_start
 Role = Literal["facilitator", "player", "evaluator", "reader"]
 ROLES: tuple[Role, ...] = get_args(Role)
 Action = Literal[
-    "ack", "note", "tick", "wrong", "missing", "score", "hold", "resume", "skip", "fire", "delay", "abort", "start",
-    "link", "debrief",
+    "ack", "note", "tick", "wrong", "missing", "score", "hold", "resume", "skip", "fire", "delay", "abort", "emergency",
+    "start", "link", "debrief",
 ]  # fmt: skip
 ACTIONS: tuple[Action, ...] = get_args(Action)
 MAY: dict[Role, frozenset[Action]] = {

@@ -101,6 +101,12 @@ async def abort(request: Request, response: Response, ref: Ref, grant: Changer, 
     return await _do(request, response, ref, grant, "abort", order)
 
 
+@router.post("/emergency")
+async def emergency(request: Request, response: Response, ref: Ref, grant: Changer, order: orders.Reason) -> Answer:
+    """Abort, and stop every experiment of the account by the safety lever of AWS FIS."""
+    return await _do(request, response, ref, grant, "emergency", order)
+
+
 async def _do(request: Request, response: Response, ref: str, grant: Grant, action: Action, order: Order) -> Answer:
     """403 when the role may not; 404 of what a player was not asked; then the conductor's answer."""
     allowed(grant, action)

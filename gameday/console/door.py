@@ -13,6 +13,7 @@ from fastapi.responses import RedirectResponse
 
 from gameday.console import pages
 from gameday.console.access import Action, Grant, NoAccess
+from gameday.console.guarding import URGENT
 
 if TYPE_CHECKING:
     from gameday.console.app import Console
@@ -52,7 +53,7 @@ def changer(request: Request, grant: Annotated[Grant, Depends(session)]) -> Gran
     console = console_of(request)
     if not console.keyring.is_csrf(grant, request.headers.get(CSRF, "")):
         raise HTTPException(403, f"The header {CSRF} is missing or not this session's; GET /api/session says it.")
-    abort = request.url.path.endswith("/abort")
+    abort = request.url.path.endswith(URGENT)
     rates = console.settings.rates
     if not console.limits.take("abort" if abort else "change", grant.id, rates.aborts if abort else rates.changes):
         raise HTTPException(429, "Too many at once; wait a moment.")

@@ -19,6 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST = 64 * 1024
+URGENT = ("/abort", "/emergency")  # no flood of other requests keeps anybody from these
 TOO_LARGE = "This is larger than anything we take."
 POLICY = "; ".join(
     [
@@ -69,7 +70,7 @@ class Guarded:
             return 413, TOO_LARGE
         if scope["method"] not in ("GET", "HEAD") and not self._own_origin(scope):
             return 403, "This came from another site."
-        kind = "abort" if scope["path"].endswith("/abort") else "any"
+        kind = "abort" if scope["path"].endswith(URGENT) else "any"
         if not self.limits.take(f"address {kind}", scope["console.address"], self.rates.address):
             return 429, "Too many requests from this address; wait a moment."
         return None

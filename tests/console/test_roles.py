@@ -22,9 +22,10 @@ BODIES: dict[str, Any] = {
     "fire": {"step": "step-zq-regulator-calls"},
     "delay": {"step": "step-zq-regulator-calls", "by_ms": 60_000},
     "abort": {"why": "real customers"},
+    "emergency": {"why": "real customers"},
 }
 MAY: dict[Role, set[str]] = {
-    "facilitator": {"ack", "note", "hold", "resume", "skip", "fire", "delay", "abort"},
+    "facilitator": {"ack", "note", "hold", "resume", "skip", "fire", "delay", "abort", "emergency"},
     "player": {"ack", "note", "tick", "wrong", "missing"},
     "evaluator": {"note", "score"},
     "reader": set(),
