@@ -33,6 +33,8 @@ COMMANDS = {
         "resume": ("gameday.cli.resume:resume", "Go on with a run whose conductor died."),
         "sweep": ("gameday.cli.sweep:sweep", "Find by tag what is left when a run's folder is lost."),
         "emergency": ("gameday.cli.emergency:emergency", "Abort, and stop every FIS experiment by the safety lever."),
+        "serve": ("gameday.cli.serve:serve", "The web console: pages for facilitator, players, evaluator, readers."),
+        "link": ("gameday.cli.link:link", "Make a link to the console for a role."),
         "recover": ("gameday.cli.recover:recover", "Take back what a run left whose conductor died."),
     },
     "Learn": {"report": ("gameday.cli.report:report", "Write a run's report.md again, and show it.")},
