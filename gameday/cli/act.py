@@ -141,7 +141,7 @@ def _prompt(state: State, wanted: str | None, role: str | None, deputies: dict[s
 
 
 def _listed(waits: list[PromptState]) -> str:
-    from gameday.cli.live.words import asks, short
+    from gameday.reports.telling import asks, short
 
     if not waits:
         return "nothing; nobody is waited for"
@@ -186,7 +186,7 @@ def _answer(folder: Path, ident: str) -> tuple[list[Event], Event | None]:
 
 
 def _words(folder: Path, kind: str, events: list[Event], answer: Event | None) -> str:
-    from gameday.cli.live.words import short
+    from gameday.reports.telling import short
 
     if answer is None:
         said = f"The {kind} waits in the inbox of {folder.name}: the conductor has not answered in 5 seconds."
@@ -206,7 +206,7 @@ def _since_go(events: list[Event], answer: Event) -> str:
 
 def _told(folder: Path, answer: Event) -> str:
     """The answer in the words of the screen; with the ids alone when the plan cannot be read."""
-    from gameday.cli.live.words import tell
+    from gameday.reports.telling import tell
 
     plan = _plan(folder)
     told = tell(answer, plan) if plan else None

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gameday.cli.live.words import Tone, short
 from gameday.clock import Ms, wall_ms
 from gameday.journal.inbox import Kind
+from gameday.reports.telling import Tone, short
 
 CONFIRM_WITHIN_MS = 5000
 SAID_FOR_MS = 5000

@@ -26,6 +26,8 @@ COMMANDS = {
         "hold": ("gameday.cli.act:hold", "Let the timeline wait; --end lets it go on."),
         "skip": ("gameday.cli.act:skip", "Pass over one step."),
         "abort": ("gameday.cli.act:abort", "Take every fault back and end the run."),
+        "serve": ("gameday.cli.serve:serve", "The web console: pages for facilitator, players, evaluator, readers."),
+        "link": ("gameday.cli.link:link", "Make a link to the console for a role."),
         "recover": ("gameday.cli.recover:recover", "Take back what a run left whose conductor died."),
     },
     "Learn": {"report": ("gameday.cli.report:report", "Write a run's report.md again, and show it.")},

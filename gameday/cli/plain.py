@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from gameday.cli.live.board import Board, UsedShare
-from gameday.cli.live.gauges import read_gauges
-from gameday.cli.live.words import Told, short
 from gameday.clock import Ms
 from gameday.journal.events import Event
 from gameday.plan import Plan
+from gameday.reports.gauges import read_gauges
+from gameday.reports.telling import Told, short
 
 GAUGE_EVERY_MS = 60_000
 CLOSES_WITHIN_S = 5.0

@@ -21,14 +21,14 @@ from rich.text import Text
 from gameday.cli.keys import Asked, Keyboard, Keypad
 from gameday.cli.live.board import Board, UsedShare, waiting
 from gameday.cli.live.frame import frame
-from gameday.cli.live.gauges import Gauge, read_gauges
 from gameday.cli.live.sections import View
-from gameday.cli.live.words import Tone, short, title
 from gameday.cli.plain import PlainLines
 from gameday.clock import Clock, Ms
 from gameday.journal.events import Event
 from gameday.journal.inbox import Kind, drop
 from gameday.plan import Plan
+from gameday.reports.gauges import Gauge, read_gauges
+from gameday.reports.telling import Tone, short, title
 
 FRAME_S = 0.25
 JUDGE_EVERY_MS = 1000

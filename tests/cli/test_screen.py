@@ -14,7 +14,7 @@ from rich.console import Console
 from gameday.cli.keys import Asked
 from gameday.cli.live.board import Board
 from gameday.cli.live.frame import allot, frame
-from gameday.cli.live.gauges import Gauge, bar, read_gauges
+from gameday.cli.live.gauges import bar
 from gameday.cli.live.sections import View
 from gameday.cli.live.sparks import spark
 from gameday.cli.plain import PlainLines
@@ -22,6 +22,7 @@ from gameday.cli.screen import LiveScreen, open_display
 from gameday.clock import Anchor, ScenarioClock, VirtualClock
 from gameday.journal.events import Draft, Event
 from gameday.plan import Signal
+from gameday.reports.gauges import Gauge, read_gauges
 from tests.cli.live_run import GO, PRODUCTION, events, plan
 
 SIZES = [(80, 24), (140, 50), (60, 12), (40, 8), (200, 20), (120, 24), (30, 3), (20, 1)]

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gameday.cli.live.words import Told, tell
 from gameday.clock import Ms
 from gameday.journal.events import Event
 from gameday.journal.state import PromptState, State
 from gameday.plan import Plan, PlannedStep
+from gameday.reports.telling import Told, tell
 from gameday.reports.words import clock
 
 DIGITS = 9

@@ -23,9 +23,9 @@ from gameday.cli.live.sections import (
     tolerances,
     upcoming,
 )
-from gameday.cli.live.words import short
 from gameday.clock import iso
 from gameday.model.workspace import REHEARSAL
+from gameday.reports.telling import short
 
 WIDE = 120
 GUTTER = 10

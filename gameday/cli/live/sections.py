@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from gameday.cli.live.board import Board, signed, waiting
-from gameday.cli.live.gauges import Gauge, bar
+from gameday.cli.live.gauges import bar
 from gameday.cli.live.sparks import newest, spark
-from gameday.cli.live.words import Tone, asks, number, short, title
 from gameday.clock import Ms
 from gameday.journal.injected import FaultState
 from gameday.plan import PlannedStep, Signal
+from gameday.reports.gauges import Gauge
+from gameday.reports.telling import Tone, asks, number, short, title
 from gameday.reports.words import clock
 
 STYLES: dict[Tone, str] = {"": "", "good": "green", "warn": "yellow", "bad": "bold red"}
