@@ -24,10 +24,15 @@ function draw() {
 }
 
 /** POST `body` as JSON; the answer's JSON, or null after saying why there is none. */
-export async function post(path, body, done) {
+export const post = (path, body, done) => change("POST", path, body, done);
+
+/** DELETE, likewise. */
+export const remove = (path, done) => change("DELETE", path, undefined, done);
+
+async function change(method, path, body, done) {
   try {
     const answer = await fetch(path, {
-      method: "POST", headers: { "content-type": "application/json", "x-csrf-token": token() },
+      method, headers: { "content-type": "application/json", "x-csrf-token": token() },
       body: JSON.stringify(body), signal: AbortSignal.timeout(WAIT_MS),
     });
     const found = await answer.json().catch(() => ({}));

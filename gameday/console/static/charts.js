@@ -10,7 +10,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 let bundle = null;
 
 /** Vega, loaded once; null when this installation has none, and words are all there is. */
-const vega = () => (bundle ??= import("/static/vega.js").then(() => window.vegaEmbed, () => null));
+const vega = () => (bundle ??= import("./vega.js").then(() => window.vegaEmbed, () => null));
 
 export class Charts {
   constructor(place) {

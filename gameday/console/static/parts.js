@@ -70,8 +70,7 @@ export function waiting(view, now, run) {
   const rows = found.map((p) => h("div", { key: p.id, class: "ask" },
     h("p", { class: "says" }, h("strong", {}, `${p.to}: `), p.number ? `step ${p.number}. ` : "", p.says),
     h("p", { class: "meta" }, h("span", {}, ASKS[p.expects]?.toLowerCase() ?? p.expects), h("span", {}, "since ", moment(p.delivered_ms, view.head.go_ms)),
-      h("span", {}, left(p.due_ms, now))),
-    may(view, "ack") && h("button", { class: "small", onclick: () => run.ack(p, p.to) }, `Acknowledge for ${p.to}…`)));
+      h("span", {}, left(p.due_ms, now)))));
   return sheet("waiting", "Waiting for people", ...(rows.length ? rows : [h("p", { class: "soft" }, "Nobody is waited for.")]));
 }
 

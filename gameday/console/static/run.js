@@ -70,20 +70,17 @@ const run = {
     const given = await ask({ title: `Score “${step.title}”`, says: step.expects ? `Expected: ${step.expects}` : "", fields: [choice("score", "How was it done?", scores), ...area("comment", "Comment", { rows: 2 })], doing: "Score" });
     if (given) await send("score", { step: step.id, score: given.score, comment: given.comment }, "Scored.");
   },
-  async ack(prompt, as = null) {
-    if (as) {
-      const sure = await ask({ title: `Acknowledge for ${as}?`, says: "The journal says that you did it.", doing: "Acknowledge" });
-      if (!sure) return;
-    }
+  async ack(prompt) {
     let text = "";
     if (prompt.expects === "answer") {
       const given = await ask({ title: "Your answer", says: prompt.says, fields: area("text", "Answer", { required: true }), doing: "Answer" });
       if (!given) return;
       text = given.text;
     }
-    await once(prompt.id, () => send("ack", { prompt: prompt.id, ...(text ? { text } : {}), ...(as ? { as } : {}) }, prompt.expects === "answer" ? "Answered." : "Acknowledged."));
+    await once(prompt.id, () => send("ack", { prompt: prompt.id, ...(text ? { text } : {}) }, prompt.expects === "answer" ? "Answered." : "Acknowledged."));
   },
-  tick: (book, tick) => once(tick.prompt, () => send("tick", { step: book.step, number: tick.number }, `Step ${tick.number} done.`)),
+  // A step whose turn it is was put before the role: answering that is what ticks it.
+  tick: (book, tick) => once(tick.prompt, () => send("ack", { prompt: tick.prompt }, `Step ${tick.number} done.`)),
   async wrong(book, tick) {
     const given = await ask({ title: `What is wrong with step ${tick.number}?`, fields: area("text", "What is wrong, or what you did instead", { required: true }), doing: "Note it" });
     if (given) await send("wrong", { step: book.step, number: tick.number, text: given.text }, "Noted: the step is wrong.");
@@ -155,9 +152,15 @@ function look(view) {
   }
 }
 
+const ALOUD = new Set(["RUN", "PHASE", "HOLD", "ABORT", "GUARD", "REFUSED"]); // a screen reader is not read every line
+
 const HEARD = {
   view: look,
-  told: (line) => { if (line.seq > (known.lines.at(-1)?.seq ?? 0)) known.lines.push(line); },
+  told: (line) => {
+    if (line.seq <= (known.lines.at(-1)?.seq ?? 0)) return;
+    known.lines.push(line);
+    if (line.tone === "bad" || ALOUD.has(line.kind)) document.getElementById("told").textContent = line.text;
+  },
   gauges: (gauges) => { known.gauges = gauges; },
   signals: ({ values }) => charts?.add(values),
   damaged: ({ why }) => say(`The journal cannot be read: ${why}. What is shown is as of before.`, "bad"),
