@@ -50,7 +50,7 @@ def _environments(root: Path) -> list[tuple[str, bool]]:
     from gameday.model.workspace import REHEARSAL
 
     held = shelf.content(root)
-    named = held.workspace.environments if held and held.workspace else {}
+    named = held.workspace.model.environments if held and held.workspace else {}
     return [(REHEARSAL, False), *((name, e.production) for name, e in named.items() if name != REHEARSAL)]
 
 

@@ -50,7 +50,7 @@ def expects(step: PlannedStep) -> str | None:
     """What is expected, in words."""
     if step.expect is None:
         return None
-    facts = step.expect.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    facts = step.expect.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"score"})
     return short(", ".join(f"{key} {value}" for key, value in facts.items()))
 
 

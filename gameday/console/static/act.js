@@ -4,7 +4,8 @@
 import { h, patch } from "./dom.js";
 
 const WAIT_MS = 8_000;
-const SHOWN_MS = 9_000;
+const SHOWN_MS = { "": 4_000, bad: 12_000 };
+const MOST = 2;
 const token = () => document.querySelector("meta[name=csrf]").content;
 const said = [];
 let counted = 0;
@@ -13,8 +14,9 @@ let counted = 0;
 export function say(words, tone = "") {
   const entry = { words, tone, key: counted++ };
   said.push(entry);
+  said.splice(0, said.length - MOST);
   draw();
-  setTimeout(() => { said.splice(said.indexOf(entry), 1); draw(); }, SHOWN_MS);
+  setTimeout(() => { if (said.includes(entry)) said.splice(said.indexOf(entry), 1); draw(); }, SHOWN_MS[tone]);
 }
 
 function draw() {

@@ -53,7 +53,8 @@ export class Charts {
   async chart(embed, s) {
     const canvas = document.getElementById(`chart-${s.id}`);
     if (!canvas) return;
-    const data = { points: points(s, this.go), marks: this.marks.map((m) => mark(m, this.go, newest(s))) };
+    if (!s.values.size || this.go === null) return;
+    const data = { points: points(s, this.go), marks: marks(this.marks, s, this.go) };
     const held = this.views.get(s.id);
     if (held) {
       for (const [name, rows] of Object.entries(data)) held.view.data(name, rows);
@@ -69,7 +70,7 @@ export class Charts {
 function keep(values, start, value) { if (value !== null || !values.has(start)) values.set(start, value); }
 
 const sorted = (s) => [...s.values].sort(([a], [b]) => a - b);
-const newest = (s) => Math.max(...s.values.keys(), 0) + s.period_ms;
+const newest = (s) => Math.max(...s.values.keys()) + s.period_ms;
 const minutes = (ms, go) => (ms - go) / 60_000;
 
 /** A gap is a gap: a bucket that is not there breaks the line. */
@@ -83,6 +84,13 @@ function points(s, go) {
   }
   return rows;
 }
+
+/** What is marked; an empty list would have no extent, so there is always one that is nowhere. */
+const marks = (all, s, go) => {
+  const end = newest(s);
+  const start = minutes(Math.min(...s.values.keys(), end), go);
+  return [{ kind: "none", from: start, to: start }, ...all.map((m) => mark(m, go, end))];
+};
 
 const mark = (m, go, end) => ({ kind: m.kind, from: minutes(m.from_ms, go), to: minutes(m.to_ms ?? Math.max(end, m.from_ms), go) });
 
@@ -104,7 +112,7 @@ function drawing(s, data, width) {
   const kinds = ["fault", "hold", "undo", "disturbed"];
   const axis = { labelColor: colour("soft"), tickColor: colour("line"), domainColor: colour("line"), gridColor: colour("line"),
     titleColor: colour("soft"), labelFontSize: 11, titleFontSize: 11, titleFontWeight: "normal" };
-  const x = { field: "at", type: "quantitative", title: "minutes since the go", scale: { zero: false, nice: false }, axis: { grid: false, tickCount: 6 } };
+  const x = { field: "at", type: "quantitative", title: "minutes since the go", scale: { zero: false, nice: false }, axis: { grid: false, tickCount: width < 400 ? 4 : 8, labelOverlap: true } };
   return {
     width, height: 96, padding: 4, background: null, autosize: { type: "pad" }, datasets: data, config: { axis, view: { stroke: null }, font: "system-ui, sans-serif" },
     layer: [

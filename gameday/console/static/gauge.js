@@ -11,7 +11,7 @@ export function gauge(g) {
   const word = g.word === "so far" ? "so far" : g.word.toUpperCase();
   const tone = g.word === "breached" ? "bad" : g.word === "within" ? "good" : g.word === "inconclusive" ? "warn" : "soft";
   return h("div", { key: g.id, class: "gauge" },
-    h("header", {}, h("h3", {}, g.id, h("span", { class: "soft" }, ` (${g.authority})`)), h("strong", { class: tone }, word)),
+    h("header", {}, h("h3", {}, g.id, h("span", { class: "soft" }, ` (${g.authority.toUpperCase()})`)), h("strong", { class: tone }, word)),
     drawn(g),
     h("p", { class: "meta" }, h("span", {}, g.text), g.guard === null ? null : h("span", {}, `a guard stops the run at ${Math.round(g.guard * 100)} %`)),
     g.codes.length ? h("p", { class: "warn" }, g.codes.join(", ")) : null);

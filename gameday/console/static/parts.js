@@ -7,6 +7,9 @@ import { since, span, utc } from "./times.js";
 const ASKS = { acknowledge: "Acknowledge", answer: "Answer", perform: "Done", none: "" };
 export const may = (view, action) => view.head.may.includes(action);
 
+/** Words of a runbook: what stands in backticks is to be typed or looked for as it is. */
+const written = (text) => text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? h("code", {}, part) : part));
+
 const sheet = (key, title, ...kids) => h("section", { key, class: "sheet", "aria-labelledby": `h-${key}` },
   h("h2", { id: `h-${key}` }, title), ...kids);
 const moment = (ms, go) => h("time", { datetime: new Date(ms).toISOString(), title: utc(ms) }, since(ms, go));
@@ -45,7 +48,9 @@ export function bar(view, run) {
 /** What waits for the role that looks: nothing on the page is larger. */
 export function forMe(view, run) {
   const waiting = view.prompts.filter((p) => p.waits && p.mine && !ticked(view, p));
-  const none = h("p", { class: "soft" }, view.head.status === "ended" ? "The game day is over." : "Nothing waits for you. Keep this page open; it says when something does.");
+  const below = view.prompts.some((p) => p.waits && p.mine);
+  const none = h("p", { class: "soft" }, view.head.status === "ended" ? "The game day is over."
+    : below ? "A step of the runbook waits for you, below." : "Nothing waits for you. Keep this page open; it says when something does.");
   return h("section", { key: "mine", class: waiting.length ? "sheet press" : "sheet", "aria-labelledby": "h-mine" },
     h("h2", { id: "h-mine" }, waiting.length ? "For you, now" : "For you"),
     ...(waiting.length ? waiting.map((p) => asked(view, p, run)) : [none]));
@@ -57,7 +62,7 @@ function asked(view, prompt, run) {
   const go = view.head.go_ms;
   const label = ASKS[prompt.expects] ?? "Acknowledge";
   return h("div", { key: prompt.id, class: "ask" },
-    h("p", { class: "says" }, prompt.says),
+    h("p", { class: "says" }, written(prompt.says)),
     h("p", { class: "meta" }, h("span", {}, "came at ", moment(prompt.delivered_ms, go))),
     may(view, "ack") && label && h("button", {
       class: "first big", disabled: run.busy.has(prompt.id), onclick: () => run.ack(prompt), "data-prompt": prompt.id,
@@ -68,7 +73,7 @@ function asked(view, prompt, run) {
 export function waiting(view, now, run) {
   const found = view.prompts.filter((p) => p.waits);
   const rows = found.map((p) => h("div", { key: p.id, class: "ask" },
-    h("p", { class: "says" }, h("strong", {}, `${p.to}: `), p.number ? `step ${p.number}. ` : "", p.says),
+    h("p", { class: "says" }, h("strong", {}, `${p.to}: `), written(p.number ? p.says.replace(/^(\d+\.\s*)?/, `${p.number}. `) : p.says)),
     h("p", { class: "meta" }, h("span", {}, ASKS[p.expects]?.toLowerCase() ?? p.expects), h("span", {}, "since ", moment(p.delivered_ms, view.head.go_ms)),
       h("span", {}, left(p.due_ms, now)))));
   return sheet("waiting", "Waiting for people", ...(rows.length ? rows : [h("p", { class: "soft" }, "Nobody is waited for.")]));
@@ -90,7 +95,7 @@ function step(view, book, tick, run) {
   ].filter(Boolean);
   return h("li", { key: tick.number, class: tick.waits ? "tick now" : "tick" },
     h("span", { class: "number" }, `${tick.number}.`),
-    h("div", {}, h("p", { class: done ? "says soft" : "says" }, tick.says.replace(/^\d+\.\s*/, "")),
+    h("div", {}, h("p", { class: done ? "says soft" : "says" }, written(tick.says.replace(/^\d+\.\s*/, ""))),
       h("p", { class: "meta" }, done ? h("span", { class: "good" }, "✓ done at ", moment(tick.done_ms, view.head.go_ms)) : h("span", {}, tick.waits ? "now" : "not yet"),
         tick.checked === true && h("span", { class: "good" }, "its check holds"), tick.checked === false && h("span", { class: "bad" }, "its check does NOT hold")),
       acts && acts.length ? h("div", { class: "acts" }, ...acts) : null));
@@ -102,18 +107,23 @@ export function tolerances(gauges) {
   return sheet("gauges", "Impact tolerances", ...gauges.map(gauge), gaugeKeys());
 }
 
-/** Faults and who saw them. */
+/** Faults and who saw them, and the alarms that are watched. */
 export function faults(view, now) {
-  const rows = view.faults.map((f) => h("li", { key: f.step, class: "row" },
-    h("strong", { class: f.tone }, f.word.length > 12 ? "" : f.word),
-    h("div", {}, f.word.length > 12 && h("strong", { class: f.tone }, `${f.word}: `), f.title),
-    h("span", { class: "soft" }, f.ends_ms !== null && f.gone_ms === null ? (f.ends_ms >= now ? `ends by itself in ${span(f.ends_ms - now)}` : `OVERDUE by ${span(now - f.ends_ms)}`) : ""),
-    f.detail && h("p", { class: "note" }, f.detail)));
-  const alarms = view.alarms.map((a) => h("li", { key: `alarm ${a.signal}`, class: "row" },
-    h("strong", { class: a.state === "ALARM" ? "bad" : a.state === "OK" ? "good" : "warn" }, a.state),
-    h("div", {}, `alarm ${a.signal}`), h("span", { class: "soft" }, a.since_ms === null ? "" : h("span", {}, "since ", moment(a.since_ms, view.head.go_ms)))));
-  return sheet("faults", "Faults and alarms", h("ul", {}, ...rows, ...alarms),
-    rows.length ? null : h("p", { class: "soft" }, "No fault was injected yet."));
+  const found = view.faults.map((f) => h("li", { key: f.step, class: "thing" },
+    h("p", {}, h("strong", { class: f.tone }, f.word), " ", f.title),
+    h("p", { class: "meta" }, f.detail ? h("span", {}, f.detail) : null, h("span", {}, ends(f, now)))));
+  const alarms = view.alarms.map((a) => h("li", { key: `alarm ${a.signal}`, class: "thing" },
+    h("p", {}, h("strong", { class: ALARMS[a.state] ?? "warn" }, a.state), ` alarm ${a.signal}`),
+    a.since_ms === null ? null : h("p", { class: "meta" }, h("span", {}, "since ", moment(a.since_ms, view.head.go_ms)))));
+  return sheet("faults", "Faults and alarms", found.length ? null : h("p", { class: "soft" }, "No fault was injected yet."),
+    h("ul", {}, ...found, ...alarms));
+}
+
+const ALARMS = { ALARM: "bad", OK: "good" };
+
+function ends(fault, now) {
+  if (fault.ends_ms === null || fault.gone_ms !== null) return "";
+  return fault.ends_ms >= now ? `ends by itself in ${span(fault.ends_ms - now)}` : `OVERDUE by ${span(now - fault.ends_ms)}`;
 }
 
 /** The timeline of the plan, with what may be done to each step. */
