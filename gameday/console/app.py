@@ -74,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="gameday console", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
-        openapi_url="/api/openapi.json",
+        openapi_url="/api/openapi.json", redirect_slashes=False,
     )  # fmt: skip
     app.state.console = console
     for router in (door.router, api.router, acting.router, beginning.router, pages.router):

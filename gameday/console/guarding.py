@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from starlette.exceptions import HTTPException
+
 from gameday.console.limits import Limits, Rates
 
 Scope = MutableMapping[str, Any]
@@ -17,6 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LARGEST = 64 * 1024
+TOO_LARGE = "This is larger than anything we take."
 POLICY = "; ".join(
     [
         "default-src 'self'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
@@ -34,10 +37,6 @@ HEADERS = [
     (b"x-robots-tag", b"noindex, nofollow"),
 ]
 TLS_HEADERS = [(b"strict-transport-security", b"max-age=31536000")]
-
-
-class TooLarge(Exception):
-    """A body larger than any that we take."""
 
 
 class Guarded:
@@ -60,17 +59,14 @@ class Guarded:
         if refused:
             await _say(self._safe(send, scope), *refused)
             return
-        try:
-            await self.app(scope, _limited(receive), self._safe(send, scope))
-        except TooLarge:
-            await _say(self._safe(send, scope), 413, "This is larger than anything we take.")
+        await self.app(scope, _limited(receive), self._safe(send, scope))
 
     def _refused(self, scope: Scope) -> tuple[int, str] | None:
         if _host(_header(scope, b"host")) not in self.hosts:
             return 400, "This host name is not one of ours; gameday serve --name says which are."
         length = _header(scope, b"content-length")
         if length.isdigit() and int(length) > LARGEST:
-            return 413, "This is larger than anything we take."
+            return 413, TOO_LARGE
         if scope["method"] not in ("GET", "HEAD") and not self._own_origin(scope):
             return 403, "This came from another site."
         kind = "abort" if scope["path"].endswith("/abort") else "any"
@@ -114,7 +110,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > LARGEST:
-            raise TooLarge
+            raise HTTPException(413, TOO_LARGE)
         return message
 
     return counted

@@ -259,13 +259,14 @@ async def _parts(following: Following, grant: Grant, after: int, still: Callable
             yield ALIVE
             continue
         version, seq = following.version, following.known.seq
-        told = [part for part in following.messages(grant, after) if part]
+        said = [part for part in following.messages(grant, after) if part]
         after = seq
-        yield b"".join([*told, following.view(grant)])
+        said.append(following.view(grant))
         if grant.role != "player" and gauges_version != following.gauges_version:
             gauges_version = following.gauges_version
-            yield message("gauges", json.dumps([g.model_dump() for g in following.gauges]))
+            said.append(message("gauges", json.dumps([g.model_dump() for g in following.gauges])))
         if damaged != following.damaged:
             damaged = following.damaged
-            yield message("damaged", json.dumps({"why": damaged}))
+            said.append(message("damaged", json.dumps({"why": damaged})))
+        yield b"".join(said)
         await asyncio.sleep(SENDS_EVERY_S)
