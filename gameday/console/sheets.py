@@ -96,7 +96,7 @@ def words(markdown: str) -> Markup:
     """Markdown of a report as HTML: no HTML in it is taken over, and wide tables scroll by themselves."""
     read = MarkdownIt("commonmark", {"html": False}).enable("table")
     made = read.render(markdown)
-    made = made.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>')
+    made = made.replace("<table>", '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table>')
     return Markup(made.replace("</table>", "</table></div>"))  # noqa: S704 (made by a reader that takes no HTML)
 
 

@@ -14,7 +14,7 @@ const vega = () => (bundle ??= import("./vega.js").then(() => window.vegaEmbed, 
 
 export class Charts {
   constructor(place) {
-    Object.assign(this, { place, signals: new Map(), marks: [], go: null, views: new Map(), timer: null });
+    Object.assign(this, { place, signals: new Map(), marks: [], go: null, views: new Map(), timer: null, drawing: false });
     dark.addEventListener("change", () => this.again());
     addEventListener("resize", () => this.later());
   }
@@ -43,7 +43,14 @@ export class Charts {
 
   again() { this.views.forEach((view) => view.finalize()); this.views.clear(); this.draw(); }
 
+  /** One at a time: two at once would draw a chart twice. */
   async draw() {
+    if (this.drawing) return this.later();
+    this.drawing = true;
+    try { await this.all(); } finally { this.drawing = false; }
+  }
+
+  async all() {
     const charts = [...this.signals.values()].map((s) => figure(s));
     patch(this.place, charts.length ? [...charts, chartKeys()] : [h("p", { class: "soft" }, "No signal is drawn.")]);
     const embed = await vega();

@@ -165,6 +165,6 @@ export function log(lines, go, heading = "What happened") {
   const rows = lines.slice(-200).reverse().map((l) => h("li", { key: l.seq },
     h("time", { title: utc(l.at_ms), datetime: new Date(l.at_ms).toISOString() }, since(l.at_ms, go)),
     h("span", { class: "kind" }, l.kind), h("span", { class: `words ${l.tone}` }, l.text)));
-  return sheet("log", heading, rows.length ? h("ol", { class: "log", tabindex: "0", role: "region", "aria-label": heading }, ...rows)
+  return sheet("log", heading, rows.length ? h("div", { class: "log", tabindex: "0", role: "group", "aria-label": heading }, h("ol", {}, ...rows))
     : h("p", { class: "soft" }, "Nothing yet."));
 }
