@@ -62,4 +62,6 @@ def _x(ms: int, end: int) -> int:
 
 def _lane(index: int, ident: str, kind: str, span: Span, end: int) -> Lane:
     x, done, last = (_x(ms, end) for ms in (span.start, span.done, span.last))
-    return Lane(short(ident, LONGEST_NAME), kind, TOP + LANE * index, x, max(NARROWEST, done - x), max(NARROWEST, last - x))
+    return Lane(
+        short(ident, LONGEST_NAME), kind, TOP + LANE * index, x, max(NARROWEST, done - x), max(NARROWEST, last - x)
+    )

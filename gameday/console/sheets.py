@@ -31,7 +31,7 @@ FILES = {path.name: path for path in sorted((HERE / "static").iterdir()) if path
 VEGA = "vega.js"
 FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
 NAMES = {
-    400: "That was not understood", 401: "Who are you?", 403: "Not for you", 404: "Not here", 409: "That cannot be done now",
+    400: "That was not understood", 401: "Who are you?", 403: "Not for you", 404: "Not here", 409: "Not possible now",
     413: "Too large", 422: "That was not understood", 429: "Too fast",
 }  # fmt: skip
 
@@ -82,8 +82,8 @@ def _pages(grant: Grant, head: Head | None) -> list[tuple[str, str]]:
 
 def enter(request: Request, token: str, grant: Grant) -> Response:
     """The page of a link: for whom it is, and the button that POSTs ``token`` to /enter."""
-    facts = {"token": token, "who": grant.who, "role": grant.role, "until": _utc(grant.expires_ms)}
-    return sheet(request, "enter.html", **facts)
+    until = _utc(grant.expires_ms)
+    return sheet(request, "enter.html", token=token, who=grant.who, role=grant.role, until=until)
 
 
 def problem(request: Request, status: int, said: str, grant: Grant | None = None) -> Response:
@@ -119,7 +119,7 @@ def _vega() -> bytes:
         from vl_convert import javascript_bundle
     except ImportError:
         return b""
-    return javascript_bundle().encode()
+    return javascript_bundle(None).encode()
 
 
 def _vega_version() -> str:

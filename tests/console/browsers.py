@@ -10,18 +10,21 @@ from importlib.resources import files
 from typing import Any
 
 import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", 
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 PATIENCE_MS = 20_000
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 LOOK = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
     .map((v) => `${v.impact} ${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")}`)"""
+
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager

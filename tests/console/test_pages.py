@@ -17,6 +17,8 @@ from tests.console.a_console import HOUR, Day, a_day, answering
 from tests.console.browsers import PHONE, WIDE, Person, chromium, person, served
 
 HOSTILE = "<img src=x onerror=alert(1)> <script>alert(2)</script> `x` \u202e"
+FOCUSED = """() => { const node = document.activeElement;
+    return node.matches("main button, main input, nav a") ? node.ariaLabel || node.textContent || node.id : ""; }"""
 SCREENS = [(scheme, size) for scheme in ("light", "dark") for size in (WIDE, PHONE)]
 
 
@@ -130,8 +132,7 @@ def test_the_keyboard_reaches_every_button(stage: Stage) -> None:
     reached = set()
     for _ in range(everything + 20):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("""() => { const node = document.activeElement;
-            return node.matches("main button, main input, nav a") ? node.ariaLabel || node.textContent || node.id : ""; }"""))
+        reached.add(page.evaluate(FOCUSED))
     assert len(reached - {""}) == everything
 
 
@@ -178,7 +179,13 @@ def test_a_command_without_network_is_refused_in_words_and_never_sent_later(stag
 
 def test_what_comes_for_a_player_is_large_and_said_aloud(stage: Stage) -> None:
     """The button fills the width of a phone; the title and a live region tell of it; then it is done."""
-    delivered = {"prompt": "p1", "step": "step-zq-ack", "to": "payments-on-call", "says": "Call the bridge.", "via": "console"}
+    delivered = {
+        "prompt": "p1",
+        "step": "step-zq-ack",
+        "to": "payments-on-call",
+        "says": "Call the bridge.",
+        "via": "console",
+    }
     with answering(stage.day):
         page = stage.person("player", "payments-on-call", PHONE).page
         expect(page.locator("#net")).to_have_text("connected")
