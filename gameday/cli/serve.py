@@ -30,13 +30,13 @@ def serve(host: str, port: int, names: tuple[str, ...], tls_cert: Path | None, t
 
     It reads runs and passes on what people ask; it conducts none, so it can be ended and started again at any time.
     """
-    from gameday.console.app import Settings
     from gameday.library import workspace_or_here
 
     _check(host, tls_cert, tls_key, behind_proxy)
+    settings_of = _installed()
     listening = _listen(host, port)
     secure = behind_proxy or tls_cert is not None
-    settings = Settings(workspace_or_here(), frozenset({*names, _told(host)}), secure, behind_proxy)
+    settings = settings_of(workspace_or_here(), frozenset({*names, _told(host)}), secure, behind_proxy)
     _say_where(settings, names, listening.getsockname()[1], tls_cert is not None)
     _serve(settings, listening, tls_cert, tls_key)
 
@@ -49,6 +49,20 @@ def _check(host: str, tls_cert: Path | None, tls_key: Path | None, behind_proxy:
     if tls_cert is None and not behind_proxy and not _loopback(host):
         write = "--tls-cert and --tls-key, or --behind-proxy where a proxy speaks TLS; or --host 127.0.0.1"
         raise could_not_start("TLS_MISSING", f"{host} can be reached from elsewhere, and that needs TLS", write)
+
+
+def _installed() -> type[Settings]:
+    """CouldNotStart when the extra is not there."""
+    from gameday.errors import could_not_start
+
+    try:
+        import uvicorn  # noqa: F401  # only whether it is there
+
+        from gameday.console.app import Settings
+    except ModuleNotFoundError as error:
+        what = f"the console's packages are not installed ({error.name})"
+        raise could_not_start("CONSOLE_MISSING", what, "pip install 'gameday[console]'") from error
+    return Settings
 
 
 def _loopback(host: str) -> bool:

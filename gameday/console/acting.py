@@ -5,7 +5,7 @@ that answers it: 200 with the event, 202 when none came within two seconds, 409 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
@@ -13,7 +13,7 @@ from gameday.console import orders
 from gameday.console.access import Action, Grant
 from gameday.console.api import Problems, Ref, followed
 from gameday.console.door import Changer, allowed
-from gameday.console.orders import Answer, Order
+from gameday.console.orders import Answer, Order, kind_of
 from gameday.console.stream import Following
 from gameday.journal.events import Event
 from gameday.journal.inbox import Kind, drop
@@ -109,8 +109,9 @@ async def _do(request: Request, response: Response, ref: str, grant: Grant, acti
         raise HTTPException(409, "Nobody conducts this run now.")
     if grant.role == "player":
         _of_mine(found.known.state, grant, order)
+    kind, what = _command(found.known.state, action, order)
     before = found.known.seq
-    ident = await asyncio.to_thread(drop, found.run_dir, cast(Kind, action), grant.who, **order.what())
+    ident = await asyncio.to_thread(drop, found.run_dir, kind, grant.who, **what)
     answer = await _answer(found, ident, before)
     if answer is None:
         response.status_code = 202
@@ -118,6 +119,19 @@ async def _do(request: Request, response: Response, ref: str, grant: Grant, acti
     if answer.type == "command.refused":
         raise HTTPException(409, _why(found.known.state, grant, order, answer))
     return Answer(result="applied", command=ident, seq=answer.seq, type=answer.type, at_ms=answer.at)
+
+
+def _command(state: State, action: Action, order: Order) -> tuple[Kind, dict[str, Any]]:
+    """The command, and its facts; 409 when there is none for it."""
+    kind, what = kind_of(action), order.what()
+    if kind is not None:
+        return kind, what
+    if action == "tick":
+        asked = [p for p in state.prompts.values() if (p.step, p.number) == (what["step"], what["number"])]
+        if not asked:
+            raise HTTPException(409, "It is not the turn of this step.")
+        return "ack", {"prompt": asked[-1].id}
+    raise HTTPException(409, f"The conductor has no command for {action}.")
 
 
 def _of_mine(state: State, grant: Grant, order: Order) -> None:

@@ -6,16 +6,28 @@ conductor's to decide.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gameday.clock import Ms
+from gameday.console.access import Action
+from gameday.journal.inbox import KINDS, Kind
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4_000)]
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000)]
 Ident = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Number = Annotated[int, Field(ge=1, le=10_000)]
+
+
+def kind_of(action: Action) -> Kind | None:
+    """The kind of command that this action becomes; None for what the conductor has no command for."""
+    return next((cast(Kind, name) for name in (action, f"task.{action}") if name in KINDS), None)
+
+
+def served(action: Action) -> bool:
+    """Whether the console can do this now; a tick is an acknowledgement where there is no command of its own."""
+    return action in ("start", "link", "tick") or kind_of(action) is not None
 
 
 class Order(BaseModel):

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 
 from gameday.clock import Ms
 from gameday.console import views as v
-from gameday.console.access import ACTIONS, Grant
+from gameday.console.access import ACTIONS, Action, Grant
 from gameday.console.known import LONGEST_SAYS, Known
+from gameday.console.orders import served
 from gameday.console.timeline import alarms, faults, steps
 from gameday.journal.state import PromptState, State
 from gameday.plan import Plan
@@ -47,8 +48,12 @@ def head(known: Known, grant: Grant, wall: Ms) -> v.Head:
         seq=known.seq,
         role=grant.role,
         who=grant.who,
-        may=tuple(a for a in ACTIONS if grant.may(a) and (a in AFTER_THE_END or (known.live and not known.over))),
+        may=tuple(a for a in ACTIONS if grant.may(a) and _now(known, a)),
     )
+
+
+def _now(known: Known, action: Action) -> bool:
+    return served(action) and (action in AFTER_THE_END or (known.live and not known.over))
 
 
 def status(known: Known) -> v.RunStatus:

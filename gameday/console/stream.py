@@ -151,7 +151,8 @@ class Following:
         key = (grant.role, grant.who if grant.role == "player" else "")
         made = self._messages.setdefault(key, [])
         if len(made) < len(self.known.events):
-            lines = {line.seq: line.model_dump_json() for line in self.known.lines(grant).told}
+            new = [line for line in self.known.lines(grant).told if line.seq > len(made)]
+            lines = {line.seq: line.model_dump_json() for line in new}
             signals = frozenset() if grant.role == "player" else frozenset(s.id for s in drawn(self.known))
             made += [_told(e, lines.get(e.seq), signals) for e in self.known.events[len(made) :]]
         return made[max(0, after) :]

@@ -15,7 +15,7 @@ from tests.console.a_console import HOUR, UNLIMITED, Day, a_day, answering, ente
 SAFE = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",

@@ -181,7 +181,10 @@ def test_an_action_reaches_the_conductor_and_its_answer_comes_back(day: Day) -> 
     found = player.post("/api/runs/mine/note", {"text": "I see errors"}).json()
     assert (found["result"], found["type"]) == ("applied", "note")
     assert day.state.notes[-1][1:] == ("payments-on-call", "I see errors")
-    assert player.post("/api/runs/mine/ack", {"prompt": "failover-2"}).json()["type"] == "prompt.acknowledged"
+    later = player.post("/api/runs/mine/tick", {"step": "step-zq-failover", "number": 3})
+    assert later.status_code == 409, "a step whose turn has not come"
+    ticked = player.post("/api/runs/mine/tick", {"step": "step-zq-failover", "number": 2})
+    assert ticked.json()["result"] == "applied"
     assert player.post("/api/runs/mine/ack", {"prompt": "failover-2"}).json()["detail"] == "This was done already."
     assert facilitator.post("/api/runs/mine/hold", {"why": "lunch"}).status_code == 200
     assert facilitator.get("/api/runs/mine").json()["head"]["status"] == "held"

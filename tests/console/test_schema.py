@@ -27,13 +27,16 @@ def not_started(_root: Path, order: Start) -> beginning.StartView:
     return beginning.StartView(id="0" * 16, scenario=order.scenario, status="starting")
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize(
-    ("role", "examples"),
-    [("facilitator", FEW), ("player", FEW), *(pytest.param(r, MANY, marks=pytest.mark.nightly) for r in ROLES)],
+    ("role", "mode", "examples"),
+    [
+        *(("facilitator", mode, FEW) for mode in GenerationMode),
+        ("player", GenerationMode.POSITIVE, FEW),
+        *(pytest.param(r, m, MANY, marks=pytest.mark.nightly) for r in ROLES for m in GenerationMode),
+    ],
 )
 def test_no_request_makes_the_console_fail(
-    tmp_path: Path, role: Role, examples: int, mode: GenerationMode, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, role: Role, mode: GenerationMode, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beginning, "begin", not_started)
     with a_day(tmp_path) as day, answering(day):

@@ -216,7 +216,7 @@ def test_a_run_that_nobody_conducts_any_more_is_said_to_be_so(tmp_path: Path) ->
         browser = enter(day.app(), "facilitator", run=day.run)
         assert browser.get("/api/runs/mine").json()["head"]["status"] == "running"
     found = browser.get("/api/runs/mine").json()["head"]
-    assert (found["status"], found["may"]) == ("not conducted", ["link", "debrief"])
+    assert (found["status"], found["may"]) == ("not conducted", ["link"])
     answer = browser.post("/api/runs/mine/hold", {"why": ""})
     assert (answer.status_code, answer.json()["detail"]) == (409, "Nobody conducts this run now.")
 
