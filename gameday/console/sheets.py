@@ -119,7 +119,7 @@ def _vega() -> bytes:
         from vl_convert import javascript_bundle
     except ImportError:
         return b""
-    return javascript_bundle(None).encode()
+    return javascript_bundle("window.vegaEmbed = vegaEmbed;").encode()
 
 
 def _vega_version() -> str:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from gameday.console.access import EVERY_RUN, Keyring, Role
+from gameday.console import orders
+from gameday.console.access import EVERY_RUN, Action, Keyring, Role
 from gameday.journal.events import Draft
+from gameday.journal.inbox import KINDS
 from tests.cli.live_run import GO
 from tests.console.a_console import HOUR, Day, a_day, answering
 from tests.console.browsers import PHONE, WIDE, Person, chromium, person, served
@@ -223,11 +225,50 @@ def test_what_people_write_is_words_and_nothing_else(stage: Stage) -> None:
     assert someone.wrong == []
 
 
-def test_an_evaluator_scores_and_a_reader_has_no_button(stage: Stage) -> None:
-    """The four scores of the exercise guides, with a comment; a reader's page asks for nothing."""
-    evaluator, reader = stage.person("evaluator").page, stage.person("reader").page
-    evaluator.get_by_role("button", name="Score").first.click()
-    dialog = evaluator.get_by_role("dialog")
-    expect(dialog.get_by_role("radio")).to_have_count(4)
+def test_a_reader_has_no_button(stage: Stage) -> None:
+    """A reader's page asks for nothing."""
+    reader = stage.person("reader").page
     expect(reader.locator("#net")).to_have_text("connected")
+    expect(reader.locator("[aria-labelledby=h-steps]")).to_be_visible()
     expect(reader.locator("main button")).to_have_count(0)
+
+
+OFFERED: list[tuple[Action, Role, str]] = [
+    ("score", "evaluator", "Score"), ("fire", "facilitator", "Fire now"), ("delay", "facilitator", "Delay"),
+    ("wrong", "player", "is wrong"), ("missing", "player", "is missing"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "role", "name"), OFFERED, ids=[a for a, _, _ in OFFERED])
+def test_only_what_the_conductor_can_do_is_offered(stage: Stage, action: Action, role: Role, name: str) -> None:
+    """No button that would only ever be refused."""
+    page = stage.person(role, "payments-on-call" if role == "player" else None).page
+    expect(page.locator("#net")).to_have_text("connected")
+    assert (page.get_by_role("button", name=name).count() > 0) == orders.served(action)
+
+
+def test_each_question_asks_what_its_command_needs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent is what the API takes: a score with a comment, a delay in milliseconds, what is wrong."""
+    monkeypatch.setattr("gameday.console.orders.KINDS", (*KINDS, *(a for a, _, _ in OFFERED)))
+    people = {role: stage.person(role, "payments-on-call" if role == "player" else None).page for _, role, _ in OFFERED}
+    sent = {}
+    for action, role, name in OFFERED:
+        page = people[role]
+        page.get_by_role("button", name=name).first.click()
+        dialog = page.get_by_role("dialog")
+        if action == "score":
+            expect(dialog.get_by_role("radio")).to_have_count(4)
+            dialog.get_by_label("Performed, with some challenges").check()
+        for words in dialog.get_by_role("textbox").all():
+            words.fill("so it was")
+        with page.expect_request(f"**/{action}") as request:
+            dialog.locator("[type=submit]").click()
+        sent[action] = request.value.post_data_json
+        expect(
+            page.locator("#said, #said-loud").filter(has_text="Not done").or_(page.locator("#said p"))
+        ).to_be_visible()
+    assert sent["score"] == {"step": "step-zq-ack", "score": "performed_with_challenges", "comment": "so it was"}
+    assert sent["delay"] == {"step": "step-zq-regulator-calls", "by_ms": 300_000}
+    assert sent["fire"] == {"step": "step-zq-regulator-calls"}
+    assert sent["wrong"] == {"step": "step-zq-failover", "number": 1, "text": "so it was"}
+    assert sent["missing"] == sent["wrong"]

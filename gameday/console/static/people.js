@@ -30,3 +30,5 @@ document.getElementById("links").onclick = async (event) => {
   const sure = await ask({ title: `Withdraw the link of ${who}?`, says: "Nothing opens by it any more, nor in the browser that used it.", doing: "Withdraw it", danger: true });
   if (sure && await remove(`/api/links/${revoke}`, "Withdrawn.")) location.reload();
 };
+
+form.querySelector("button").disabled = false; // not before this module is there: the form has no way of its own

@@ -31,3 +31,5 @@ async function follow({ id, scenario }) {
     await new Promise((done) => setTimeout(done, 1_000));
   }
 }
+
+form.querySelector("button").disabled = false; // not before this module is there: the form has no way of its own
