@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from gameday import __version__
 from gameday.clock import Anchor, Clock, Ms, ScenarioClock
-from gameday.console import acting, api, beginning, door, pages
+from gameday.console import acting, api, beginning, door, pages, sheets
 from gameday.console.access import Keyring
 from gameday.console.guarding import Guarded
 from gameday.console.limits import Limits, Rates
@@ -119,6 +119,6 @@ def _field(error: Any) -> str:
 def told(request: Request, status: int, said: str) -> Response:
     """An error, as a problem document or a page."""
     if not request.url.path.startswith("/api/"):
-        return pages.problem(request, status, said)
+        return sheets.problem(request, status, said)
     body = {"type": "about:blank", "title": said, "status": status, "detail": said}
     return JSONResponse(body, status, media_type="application/problem+json")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gameday.console import pages
+from gameday.console import sheets
 from gameday.console.access import Action, Grant, NoAccess
 from gameday.console.guarding import URGENT
 
@@ -76,7 +76,7 @@ def look(request: Request, token: str) -> Response:
     console, held = console_of(request), holder(request)
     if held and token.partition(".")[0] == held.id:
         return RedirectResponse("/", 303)
-    return pages.enter(request, token, _opened(request, lambda: console.keyring.look(token, console.now())))
+    return sheets.enter(request, token, _opened(request, lambda: console.keyring.look(token, console.now())))
 
 
 @router.post("/enter")
