@@ -9,7 +9,7 @@ seconds (same guide, "High-resolution alarms"). How soon FIS sees the state is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from gameday.model.types import write_duration
 from gameday.plan import Call, DeadMan, PlannedFault
@@ -63,16 +63,24 @@ def ended_by(outline: Outline | None, own_ms: int | None, dead_man_ms: int) -> t
     return "watchdog", worst if own_ms is None else min(own_ms, worst)
 
 
-def switch_calls(planned: DeadMan | None, day_ms: int) -> Iterator[Call]:
-    """The calls of the heartbeat and its alarm, over a day of this length."""
+def stop_regions(faults: Iterable[PlannedFault], first: str) -> tuple[str, ...]:
+    """The Regions in which an experiment is started that an alarm can end, the environment's ``first`` first: a stop
+    condition must be in the account and Region of the experiment (AWS FIS user guide, "Stop conditions")."""
+    found = {fault.region or first for fault in faults if fault.dead_man == "alarm"}
+    return tuple(sorted(found, key=lambda region: (region != first, region)))
+
+
+def switch_calls(planned: DeadMan | None, day_ms: int, regions: Sequence[str]) -> Iterator[Call]:
+    """The calls of the heartbeat and its alarm in each of these Regions, over a day of this length."""
     if planned is None:
         return
-    beats = f"{beats_in(day_ms)}, one in {write_duration(BEAT_MS)}"
+    places = f" in each of {', '.join(regions)}" if len(regions) > 1 else ""
+    beats, once = f"{beats_in(day_ms)}, one in {write_duration(BEAT_MS)}{places}", f"1{places}"
     for operation, why, times in (
         ("PutMetricData", "the heartbeat: it says that gameday lives", beats),
-        ("PutMetricAlarm", "stop every experiment when the heartbeat is missing", "1"),
+        ("PutMetricAlarm", "stop every experiment when the heartbeat is missing", once),
         ("DescribeAlarms", "see that the dead-man's alarm is OK, and gone in the end", beats),
-        ("DeleteAlarms", "leave no alarm behind", "1"),
+        ("DeleteAlarms", "leave no alarm behind", once),
     ):
         yield Call(step=None, service="cloudwatch", operation=operation, why=why, times=times)
 
@@ -82,8 +90,9 @@ def beats_in(day_ms: int) -> int:
     return -(-day_ms // BEAT_MS)
 
 
-def switch_usd(planned: DeadMan | None, day_ms: int) -> float:
-    """What heartbeat and alarm cost, at list prices."""
+def switch_usd(planned: DeadMan | None, day_ms: int, regions: Sequence[str]) -> float:
+    """What heartbeats and alarms cost, at list prices."""
     if planned is None:
         return 0.0
-    return round(2 * beats_in(day_ms) * USD_PER_REQUEST + day_ms / 3_600_000 * USD_PER_HOUR, 4)
+    each = 2 * beats_in(day_ms) * USD_PER_REQUEST + day_ms / 3_600_000 * USD_PER_HOUR
+    return round(len(regions) * each, 4)
