@@ -3,7 +3,8 @@
 The alarm is in ALARM once no heartbeat lies in its evaluation range, which CloudWatch makes longer than
 ``EvaluationPeriods`` when data is missing: by two periods in the examples of its user guide ("Configuring how
 CloudWatch alarms treat missing data"); by how many depends on period and resolution, and is not published. The last
-heartbeat may lie at the beginning of its period, which makes one more. Alarms of 10 seconds are evaluated every 10
+heartbeat may lie at the beginning of its period, which makes one more. A conductor that hangs, and is not dead, has its
+last heartbeat up to ``PERIOD_MS`` after its last turn: its faults end so much later. Alarms of 10 seconds are evaluated every 10
 seconds (same guide, "High-resolution alarms"). How soon FIS sees the state is not published: 10 s are allowed for it.
 """
 
@@ -22,7 +23,8 @@ STOPS_MS = 10_000
 MOST_PERIODS = 100
 BEAT_MS = PERIOD_MS * 4 // 5  # so that each period has a heartbeat
 WATCHDOG_MS = 45_000
-"""How long a watchdog may take to see that the conductor is dead, to begin, and to have its provider stop the fault."""
+"""How long a watchdog may take to take a run over and to have its provider stop the fault."""
+LEAST_SILENCE_MS = 5_000  # a busy machine may keep a conductor from its turn for a moment
 
 USD_PER_REQUEST = 0.01 / 1000
 USD_PER_HOUR = (0.30 + 0.30) / 730  # one custom metric and one high-resolution alarm, pro rata (CloudWatch pricing)
@@ -44,6 +46,12 @@ def _worst(periods: int) -> int:
 FASTEST_MS = _worst(1)
 
 
+def silence_ms(dead_man_ms: int) -> int:
+    """How long a watchdog lets a conductor be silent, dead or hanging, before it undoes: as long as ``dead_man`` allows,
+    so that somebody may resume the run meanwhile."""
+    return max(LEAST_SILENCE_MS, dead_man_ms - WATCHDOG_MS)
+
+
 def plan_switch(dead_man_ms: int, faults: Iterable[PlannedFault]) -> DeadMan | None:
     """The switch of a day: there is one when an alarm can end any of its faults."""
     return switch(dead_man_ms) if any(fault.dead_man == "alarm" for fault in faults) else None
@@ -59,7 +67,8 @@ def ended_by(outline: Outline | None, own_ms: int | None, dead_man_ms: int) -> t
         return "alarm", found.worst_case_ms if own_ms is None else min(own_ms, found.worst_case_ms)
     if outline and not outline.stop_ends_it:
         return None, own_ms
-    worst = outline.worst_case_ms if outline and outline.worst_case_ms is not None else WATCHDOG_MS
+    own_watch = outline.worst_case_ms if outline else None  # of a provider with a watchdog of its own
+    worst = silence_ms(dead_man_ms) + WATCHDOG_MS if own_watch is None else own_watch
     return "watchdog", worst if own_ms is None else min(own_ms, worst)
 
 

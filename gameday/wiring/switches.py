@@ -16,12 +16,11 @@ from gameday.conductor.pulse import Pulse
 from gameday.faults.heartbeat import alarm_arn
 from gameday.journal.events import Draft
 from gameday.plan import Plan, PlannedFault
-from gameday.planning.deadman import stop_regions
+from gameday.planning.deadman import LEAST_SILENCE_MS, silence_ms, stop_regions
 from gameday.wiring.sockets import Sockets
 
 READY = b"ready\n"
 READY_WITHIN_S = 30.0
-LEAST_SILENCE_S = 5.0  # wall time; a busy machine may keep a conductor from its turn for a moment
 ENDS_WITHIN_S = 5.0
 LOG_FILE = "watchdog.log"
 
@@ -92,8 +91,8 @@ def dead_man(run_dir: Path, plan: Plan, sockets: Sockets, ledger: Ledger, clock:
             named = (region or plan.environment_definition.region, region)
             found.append(Heartbeat(heart, run_dir.name, plan.dead_man, ledger, clock, pulse, region, named))
     if any(step.fault and step.fault.dead_man == "watchdog" for step in plan.steps):
-        silence_s = plan.environment_definition.envelope.dead_man / 1000 / clock.speed
-        found.append(Watchdog(run_dir, max(LEAST_SILENCE_S, silence_s)))
+        silence = silence_ms(plan.environment_definition.envelope.dead_man)
+        found.append(Watchdog(run_dir, max(LEAST_SILENCE_MS, silence / clock.speed) / 1000))  # a least of wall time
     return DeadMan(pulse, found)
 
 
