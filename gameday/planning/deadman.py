@@ -3,9 +3,11 @@
 The alarm is in ALARM once no heartbeat lies in its evaluation range, which CloudWatch makes longer than
 ``EvaluationPeriods`` when data is missing: by two periods in the examples of its user guide ("Configuring how
 CloudWatch alarms treat missing data"); by how many depends on period and resolution, and is not published. The last
-heartbeat may lie at the beginning of its period, which makes one more. A conductor that hangs, and is not dead, has its
-last heartbeat up to ``PERIOD_MS`` after its last turn: its faults end so much later. Alarms of 10 seconds are evaluated every 10
+heartbeat may lie at the beginning of its period, which makes one more. Alarms of 10 seconds are evaluated every 10
 seconds (same guide, "High-resolution alarms"). How soon FIS sees the state is not published: 10 s are allowed for it.
+
+These are figures of a dead conductor. One that hangs may write its last heartbeat up to ``PERIOD_MS`` after its last
+turn, so its faults end up to so much later. To the watchdog both are the same.
 """
 
 from __future__ import annotations
@@ -47,8 +49,8 @@ FASTEST_MS = _worst(1)
 
 
 def silence_ms(dead_man_ms: int) -> int:
-    """How long a watchdog lets a conductor be silent, dead or hanging, before it undoes: as long as ``dead_man`` allows,
-    so that somebody may resume the run meanwhile."""
+    """How long a watchdog lets a conductor be silent, dead or hanging, before it undoes: as long as ``dead_man``
+    allows, so that somebody may resume the run meanwhile."""
     return max(LEAST_SILENCE_MS, dead_man_ms - WATCHDOG_MS)
 
 
