@@ -47,6 +47,7 @@ def _regions(root: Path, environment: str) -> tuple[Regions, Clock]:
     from gameday.model.workspace import REHEARSAL
     from gameday.planning.case import unknown
     from gameday.rehearsal import client
+    from gameday.wiring import sweeping
     from gameday.wiring.sockets import sockets
 
     content = load_content(root)
@@ -54,15 +55,16 @@ def _regions(root: Path, environment: str) -> tuple[Regions, Clock]:
     if defined is None:
         names = content.workspace.model.environments if content.workspace else {}
         raise unknown("environment", environment, {REHEARSAL, *names})
+    of = {region: sweeping.in_region(defined, region) for region in defined.regions}
     if environment != REHEARSAL:
-        clock = ScenarioClock(Anchor.here())
-        of = {region: defined.model_copy(update={"regions": (region,)}) for region in defined.regions}
+        clock: Clock = ScenarioClock(Anchor.here())
         return {region: sockets(one, None, clock) for region, one in of.items()}, clock
     up = client.attach(root)
     if up is None:
         what = "no rehearsal is up here, so nothing of one is left: it ended with its processes"
         raise could_not_start("REHEARSAL_NOT_UP", what, "gameday recover, for what is on this machine")
-    return {defined.region: sockets(defined, up.endpoint, up.clock())}, up.clock()
+    clock = up.clock()
+    return {region: sockets(one, up.endpoint, clock) for region, one in of.items()}, clock
 
 
 def _record(found: Swept) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -73,12 +73,22 @@ class Heart(Protocol):
     def stop(self, trace: Trace) -> ProviderStatus: ...
 
 
+def step_of(region: str | None) -> str:
+    """How the ledger calls the alarm in this Region; None is the environment's first."""
+    return f"{STEP} in {region}" if region else STEP
+
+
 class Heartbeat:
-    """The heartbeat of one run, and the alarm that awaits it."""
+    """The heartbeat of one run in one Region, and the alarm that awaits it there. ``region`` None: the first."""
 
-    name = "heartbeat"
-
-    def __init__(self, heart: Heart, run: str, planned: Planned, ledger: Ledger, clock: Clock, pulse: Pulse) -> None:
+    def __init__(
+        self, heart: Heart, run: str, planned: Planned, ledger: Ledger, clock: Clock, pulse: Pulse,
+        region: str | None = None, named: Collection[str | None] = (None,),
+    ) -> None:  # fmt: skip
+        """``named`` is how planned faults that are started there name the Region."""
+        self.name = f"heartbeat in {region}" if region else "heartbeat"
+        self._region, self._named, self._step = region, named, step_of(region)
+        self._trace = {"run": run, "step": self._step, **({"region": region} if region else {})}
         self._heart, self._run, self._planned = heart, run, planned
         self._ledger, self._pulse = ledger, pulse
         self._every_s = BEAT_MS / 1000 / clock.speed
@@ -88,7 +98,7 @@ class Heartbeat:
         self._state, self._seen, self._was_ok = "", 0.0, False
 
     def guards(self, planned: PlannedFault) -> bool:
-        return planned.dead_man == "alarm"
+        return planned.dead_man == "alarm" and planned.region in self._named
 
     def made(self) -> bool:
         return self._thread is not None
@@ -99,13 +109,13 @@ class Heartbeat:
 
     def set(self) -> list[Draft]:
         """On the ledger first. The first heartbeat comes before the alarm that misses it."""
-        trace = {"run": self._run, "step": STEP}
-        self._ledger.intend(STEP, PROVIDER, trace)
+        self._ledger.intend(self._step, PROVIDER, dict(self._trace))
         self._heart.beat(self._run)
         self._heart.arm(self._run, self._planned)
         self._thread = threading.Thread(target=self._go_on, name="gameday-heartbeat", daemon=True)
         self._thread.start()
-        return [Draft("heartbeat.armed", {"period": self._planned.period_ms, "periods": self._planned.periods})]
+        what = {"period": self._planned.period_ms, "periods": self._planned.periods}
+        return [Draft("heartbeat.armed", what | ({"region": self._region} if self._region else {}))]
 
     def _go_on(self) -> None:
         while not self._over.wait(self._every_s):
@@ -123,13 +133,13 @@ class Heartbeat:
         self._was_ok = self._was_ok or self._state == "OK"
 
     def put_away(self) -> list[Draft]:
-        status = self._heart.stop({"run": self._run, "step": STEP})
+        status = self._heart.stop(dict(self._trace))
         if not status.clean:
             raise RuntimeError(f"the alarm is still there: {status.detail}")
         self._over.set()
-        self._ledger.gone(STEP)
+        self._ledger.gone(self._step)
         self._thread = None
-        return [Draft("heartbeat.disarmed")]
+        return [Draft("heartbeat.disarmed", {"region": self._region} if self._region else {})]
 
     def fired(self) -> str:
         """Before it was first OK it waits for its first heartbeat, and nothing is injected."""
@@ -189,7 +199,7 @@ class DeadMan:
     def still_set(self, effects: Threads | Inline, ledger: Ledger) -> bool:
         """Whether the end of the run has to wait for a switch to be put away. Not when something else is left, which
         it would end, nor for ever: undo has the last word."""
-        if any(left.step != STEP for left in outstanding(ledger.path).left):
+        if any(left.provider != PROVIDER for left in outstanding(ledger.path).left):
             return False
         made = [switch for switch in self.switches if switch.made()]
         for switch in made:

@@ -4,7 +4,7 @@ periods fires (design: semantics, "Guards, dead-man"). Pure."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import dropwhile
 
 from gameday.clock import Ms
@@ -13,7 +13,8 @@ from gameday.conductor.sight import ALARM, buckets, readings
 from gameday.journal.state import State
 from gameday.model.measure import GUARDED
 from gameday.model.scenario import MOST_STOP_ALARMS, AlarmGuard, Guard, SignalGuard, ToleranceGuard
-from gameday.plan import Plan, Signal
+from gameday.plan import Plan, PlannedFault, Signal
+from gameday.planning.statements import ground
 from gameday.verdict.progress import upper_so_far
 from gameday.verdict.states import Bucket
 
@@ -31,12 +32,24 @@ def guard_name(guard: Guard) -> str:
 
 
 def stop_alarms(plan: Plan) -> tuple[str, ...]:
-    """The ARNs of the alarms that guard this run, for FIS to stop its experiments by without us: it wants them in the
-    account and Region of the experiment. Those beyond the most that FIS takes are watched by gameday alone."""
-    place = plan.environment_definition
-    names = dict.fromkeys(_alarm_name(plan, g) for g in plan.guards if isinstance(g, AlarmGuard))
-    arns = [f"arn:aws:cloudwatch:{place.region}:{place.account}:alarm:{name}" for name in names]
-    return tuple(arns[:MOST_STOP_ALARMS])
+    """The ARNs of the alarms that guard this run, each in the account and Region where it is."""
+    return tuple(dict.fromkeys(_alarm_arn(plan, g) for g in plan.guards if isinstance(g, AlarmGuard)))
+
+
+def _alarm_arn(plan: Plan, guard: AlarmGuard) -> str:
+    signal, name = plan.alarm_signal(guard.alarm), _alarm_name(plan, guard)
+    place = plan.environment_definition.at(signal.account, signal.region)
+    return f"arn:{ground(plan).partition}:cloudwatch:{place.region}:{place.account}:alarm:{name}"
+
+
+def stops_of(plan: Plan, planned: PlannedFault, hearts: Sequence[str] = ()) -> tuple[str, ...]:
+    """The alarms for FIS to stop this fault by without us: first those of the ``hearts``, then the guards'. Only those
+    of the experiment's own account and Region are stop conditions (AWS FIS user guide, "Stop conditions"); the others,
+    and those beyond the most that FIS takes, are watched by gameday alone."""
+    where = plan.environment_definition.at(None, planned.region)
+    here = f":cloudwatch:{where.region}:{where.account}:alarm:"
+    of_hearts = [arn for arn in hearts if here in arn]
+    return (*of_hearts, *[arn for arn in stop_alarms(plan) if here in arn][:MOST_STOP_ALARMS])
 
 
 def _alarm_name(plan: Plan, guard: AlarmGuard) -> str:

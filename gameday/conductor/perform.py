@@ -25,7 +25,7 @@ from gameday.conductor.actions import (
     StartFault,
     StopFault,
 )
-from gameday.conductor.guards import stop_alarms
+from gameday.conductor.guards import stops_of
 from gameday.conductor.ledger import Ledger, outstanding
 from gameday.journal.events import Draft
 from gameday.journal.state import State
@@ -55,9 +55,9 @@ def token(run: str, step: str) -> str:
 
 
 def order_of(plan: Plan, run: str, step: str, planned: PlannedFault, stops: Sequence[str] = ()) -> Order:
-    """The order for a planned fault; ``stops`` are the alarms that end it."""
+    """The order for a planned fault; ``stops`` are the alarms of the heartbeat, one a Region."""
     return Order(run, step, token(run, step), planned.action, planned.settings, planned.targets, planned.duration_ms,
-                 plan.environment_definition, (*stops, *stop_alarms(plan)), planned.tags, region=planned.region,
+                 plan.environment_definition, stops_of(plan, planned, stops), planned.tags, region=planned.region,
                  accounts=planned.accounts)  # fmt: skip
 
 
@@ -72,7 +72,7 @@ class Performer:
     call: MakeCall
     ledgers: Ledgers | None = None
     keep: Keep | None = None
-    stops: Sequence[str] = ()  # ARNs of alarms, each a stop condition of every fault that takes such
+    stops: Sequence[str] = ()  # ARNs of the heartbeat's alarms, one a Region: each a stop condition of the faults there
     levers: Mapping[str, Lever] = field(default_factory=dict)  # by account and Region
     stopping: set[str] = field(default_factory=set)
     starting: set[str] = field(default_factory=set)

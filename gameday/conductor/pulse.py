@@ -81,9 +81,10 @@ def _read(run_dir: Path) -> dict[str, Any]:
 
 
 def identity(pid: int) -> str:
-    """``pid:start``, which no later process shares; nothing where the system does not tell."""
+    """``pid:start``, which no later process shares; nothing for one that has died and was not yet buried by its parent,
+    or where the system does not tell."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-        return f"{pid}:{fields[19]}"
+        return "" if fields[0] in ("Z", "X") else f"{pid}:{fields[19]}"
     except (OSError, IndexError):
         return ""

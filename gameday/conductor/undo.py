@@ -79,7 +79,7 @@ class _Undo:
     def _try(self, leftover: Leftover) -> str:
         """Stop one; returns what is still wrong, or nothing."""
         fault = self.faults.get(leftover.provider)
-        if leftover.provider == LAST and len(outstanding(self.ledger.path).left) > 1:
+        if leftover.provider == LAST and any(x.provider != LAST for x in outstanding(self.ledger.path).left):
             return "it stays until the faults that it would end are gone"
         if fault is None:
             return f"no provider {leftover.provider!r} is installed"

@@ -8,6 +8,7 @@ a leftover like any other: it is on the ledger before it is made, and its ``stop
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -18,25 +19,27 @@ from gameday.faults.fis_template import RUN_TAG
 from gameday.faults.targets import partition
 from gameday.model.workspace import Environment
 from gameday.plan import DeadMan
-from gameday.protocols import Fault, Note, Order, ProviderStatus, Trace
+from gameday.protocols import Fault, Note, Order, ProviderStatus, Sweeps, Tagged, Trace
 
 NAMESPACE, METRIC = "Gameday", "Heartbeat"
+NAMED, KIND = "gameday-heartbeat-", "dead-man's alarm"
 ABSENT = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
 
 def alarm_name(run: str) -> str:
     """The alarm of a run."""
-    return f"gameday-heartbeat-{run}"
+    return f"{NAMED}{run}"
 
 
 def alarm_arn(environment: Environment, run: str) -> str:
-    """Its ARN, as a stop condition names it."""
+    """Its ARN in the environment's own account and first Region, as a stop condition names it."""
     where = f"{environment.region}:{environment.account}"
     return f"arn:{partition(environment.region)}:cloudwatch:{where}:alarm:{alarm_name(run)}"
 
 
 class HeartbeatAlarm:
-    """Metric and alarm of a run. For undo it is a provider like any other, whose ``stop`` deletes the alarm."""
+    """Metric and alarm of a run in one Region. For undo it is a provider like any other, whose ``stop`` deletes the
+    alarm that the trace means, in whichever Region."""
 
     name = "dead-man"
     settings: type[BaseModel] = BaseModel
@@ -46,6 +49,15 @@ class HeartbeatAlarm:
         self._aws = aws
         self._lock = threading.Lock()  # so that none is made while it is deleted, or after
         self._over: set[str] = set()
+        self._others: dict[str, HeartbeatAlarm] = {}
+
+    def at(self, region: str | None) -> HeartbeatAlarm:
+        """That of another Region of the environment; None is this one. Always the same one for the same Region."""
+        if region in (None, "", self._aws.environment.region):
+            return self
+        assert region is not None
+        with self._lock:
+            return self._others.setdefault(region, HeartbeatAlarm(self._aws.at(None, region)))
 
     @property
     def _cloudwatch(self) -> Any:
@@ -81,12 +93,14 @@ class HeartbeatAlarm:
 
     def poll(self, trace: Trace) -> ProviderStatus:
         """Whether it is there."""
-        state = self.state(trace["run"])
+        state = self.at(trace.get("region")).state(trace["run"])
         return ProviderStatus("active" if state else "ended", state or "no such alarm", clean=state is None)
 
     def stop(self, trace: Trace) -> ProviderStatus:
         """Delete the alarm and look whether it is gone. Idempotent. The detail says whether it had fired."""
-        run = trace["run"]
+        return self.at(trace.get("region"))._end(trace["run"])
+
+    def _end(self, run: str) -> ProviderStatus:
         with self._lock:
             self._over.add(run)
             fired = self.state(run) == "ALARM"
@@ -94,6 +108,35 @@ class HeartbeatAlarm:
             if self.state(run) is not None:
                 return ProviderStatus("active", "the alarm is still there")
         return ProviderStatus("ended", "it had fired" if fired else "it is gone", clean=True)
+
+    def tagged(self) -> Sequence[Tagged]:
+        """The alarms of every run in this Region that bear our tag: the name alone makes none ours."""
+        found = []
+        with told("cloudwatch DescribeAlarms"):
+            pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
+                AlarmNamePrefix=NAMED, AlarmTypes=["MetricAlarm"]
+            )
+            alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
+        for alarm in alarms:
+            run = self._run_of(alarm["AlarmArn"])
+            if run and alarm["AlarmName"] == alarm_name(run):
+                found.append(Tagged(KIND, alarm["AlarmName"], alarm["StateValue"], run))
+        return found
+
+    def _run_of(self, arn: str) -> str:
+        try:
+            with told("cloudwatch ListTagsForResource"):
+                tags = self._cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]
+        except CallFailed as error:
+            if error.code in ABSENT:  # it went in between
+                return ""
+            raise
+        return next((str(tag["Value"]) for tag in tags if tag["Key"] == RUN_TAG), "")
+
+    def remove(self, tagged: Tagged) -> ProviderStatus:
+        """Delete the alarm of that run here, and look whether it is gone. Whoever asks has seen to it that nothing is
+        left that it would end."""
+        return self._end(tagged.run)
 
     def _delete(self, run: str) -> None:
         try:
@@ -128,7 +171,7 @@ def _dimensions(run: str) -> list[dict[str, str]]:
     return [{"Name": "Run", "Value": run}]
 
 
-if TYPE_CHECKING:  # mypy proves here that undo can stop it
+if TYPE_CHECKING:  # mypy proves here that undo can stop it, and a sweep find it
 
-    def _fits(alarm: HeartbeatAlarm) -> Fault:
-        return alarm
+    def _fits(alarm: HeartbeatAlarm) -> tuple[Fault, Sweeps]:
+        return alarm, alarm

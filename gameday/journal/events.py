@@ -60,9 +60,10 @@ lever.failed        place, error, count       it could not be engaged (yet); tol
 note                text
 command.refused     command, why
 undo.started        why      undo.done step, resource, detail     undo.failed step, error, resources
-heartbeat.armed     period, periods           the dead-man's alarm was made; both as in the plan, period in milliseconds
+heartbeat.armed     period, periods, region?  the dead-man's alarm was made, as planned, period in milliseconds; region
+                                              where it is not the environment's first
 heartbeat.fired     step, says                AWS ended this fault because no heartbeat came; says: its own words
-heartbeat.disarmed                            its alarm was deleted and seen gone
+heartbeat.disarmed  region?                   its alarm was deleted and seen gone
 watchdog.started    pid                       the process that undoes what is no fault of FIS when the conductor cannot
 watchdog.ended
 run.ended           status: completed | aborted | failed, why

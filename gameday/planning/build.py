@@ -8,7 +8,7 @@ from gameday.model.content import Content
 from gameday.plan import Plan
 from gameday.planning.calls import plan_calls, plan_cost
 from gameday.planning.case import Case, open_case
-from gameday.planning.deadman import plan_switch, switch_calls, switch_usd
+from gameday.planning.deadman import plan_switch, stop_regions, switch_calls, switch_usd
 from gameday.planning.digest import digest
 from gameday.planning.envelope import check_envelope
 from gameday.planning.mapped import plan_map
@@ -35,7 +35,9 @@ def build_plan(content: Content, scenario_id: str, environment_name: str, faults
     )  # where nothing breaks, none is needed
     steps, said, day = limit_waits(steps, longest), outlines.values(), baseline + longest
     signals = plan_signals(case, steps, said)
-    dead_man = plan_switch(case.environment.envelope.dead_man, (step.fault for step in steps if step.fault))
+    planned = [step.fault for step in steps if step.fault]
+    dead_man = plan_switch(case.environment.envelope.dead_man, planned)
+    beating = stop_regions(planned, case.environment.region)
     inputs = {path: file.sha256 for path, file in sorted(case.files.items())}
     return Plan(
         digest=digest(inputs, environment_name, case.environment, steps),
@@ -57,8 +59,8 @@ def build_plan(content: Content, scenario_id: str, environment_name: str, faults
         runbooks=case.runbooks,
         scripts=dict(case.scenario.rehearsal) if case.rehearsed else {},
         deputies=_deputies(case),
-        calls=(*plan_calls(case, steps, said, signals, day), *switch_calls(dead_man, day)),
-        cost=plan_cost(steps, outlines, signals, day, switch_usd(dead_man, day)),
+        calls=(*plan_calls(case, steps, said, signals, day), *switch_calls(dead_man, day, beating)),
+        cost=plan_cost(steps, outlines, signals, day, switch_usd(dead_man, day, beating)),
         inputs=inputs,
         debrief=case.scenario.debrief,
         service_map=plan_map(case.service),

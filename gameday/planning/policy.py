@@ -7,6 +7,7 @@ resource level the resource is ``*``, because IAM knows no other. What FIS itsel
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from gameday.plan import Plan
 from gameday.planning.on_targets import on_targets
@@ -38,8 +39,15 @@ def operator_policy(plan: Plan) -> tuple[Statement, ...]:
 
 
 def _fis(plan: Plan) -> Iterator[Statement]:
-    """The FIS calls: on what carries our tag alone, wherever FIS knows the tag (user guide, "Example: Use tags")."""
+    """In each Region in which an experiment is started."""
     where = ground(plan)
+    regions = {fault.region or where.region for fault in fis_faults(plan)} or {where.region}
+    for region in sorted(regions, key=lambda name: (name != where.region, name)):
+        yield from _fis_in(plan, replace(where, region=region))
+
+
+def _fis_in(plan: Plan, where: Ground) -> Iterator[Statement]:
+    """The FIS calls: on what carries our tag alone, wherever FIS knows the tag (user guide, "Example: Use tags")."""
     used = {call.operation for call in plan.calls if call.service == "fis"}
     made, ran = where.arn("fis", "experiment-template/*"), where.arn("fis", "experiment/*")
     kinds = tuple(where.arn("fis", f"action/{ident}") for ident in _action_ids(plan))
@@ -84,7 +92,7 @@ def _passed(plan: Plan, where: Ground) -> Iterator[Statement]:
     watched: Conditions = {"StringEquals": {"cloudwatch:namespace": HEARTBEAT_NAMESPACE}}
     yield Statement("Heartbeat", ("cloudwatch:PutMetricData",), conditions=watched, why="the dead-man's heartbeat")
     alarms, acts = (where.arn("cloudwatch", f"alarm:{HEARTBEAT_ALARMS}"),), ("PutMetricAlarm", "DeleteAlarms")
-    named = (*(f"cloudwatch:{name}" for name in acts), "cloudwatch:TagResource")
+    named = (*(f"cloudwatch:{name}" for name in acts), "cloudwatch:TagResource", "cloudwatch:ListTagsForResource")
     yield Statement("HeartbeatAlarm", named, alarms, why="the alarm that stops FIS when nobody conducts")
     seen = (where.arn("cloudwatch", "alarm:*"),)
     yield Statement("Alarms", ("cloudwatch:DescribeAlarms",), seen, why="see that the heartbeat's alarm is OK")

@@ -183,6 +183,10 @@ def _alarms(asked: Asked, action: str) -> list[tuple[str, str]]:
     return [*held, *(("cloudwatch:TagResource", arn) for _, arn in held)] if wire.get("Tags") else held
 
 
+def _of_arn(asked: Asked, action: str) -> list[tuple[str, str]]:
+    return [(action, asked.wire()["ResourceARN"])]
+
+
 def _groups(asked: Asked, action: str) -> list[tuple[str, str]]:
     wire = asked.wire()
     names = wire.get("logGroupNames") or wire.get("logGroupIdentifiers") or [wire.get("logGroupName", "*")]
@@ -208,6 +212,7 @@ _RULES: dict[str, Callable[[Asked, str], list[tuple[str, str]]]] = {
     "cloudwatch:DescribeAlarms": _alarms,
     "cloudwatch:PutMetricAlarm": _alarms,
     "cloudwatch:DeleteAlarms": _alarms,
+    "cloudwatch:ListTagsForResource": _of_arn,
     "iam:SimulatePrincipalPolicy": _asks_role,
     "iam:GetRole": _asks_role,
     "iam:ListRolePolicies": _asks_role,

@@ -58,6 +58,7 @@ class Facts:
     disturbed: list[tuple[Ms, Ms]] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)  # steps that a person passed over
     ledger_damaged: bool = False  # something of it could not be read, so nobody knows whether all is undone
+    left_behind: set[str] = field(default_factory=set)  # what is no fault and is still there: the dead-man's alarm
     lag_ms: Ms = 0
     clock_steps: int = 0
     failed_reads: int = 0
@@ -85,7 +86,7 @@ class Facts:
     @property
     def unseen(self) -> bool:
         """Whether something may be there that nobody has seen gone."""
-        return self.ledger_damaged or any(fault.unseen for fault in self.faults.values())
+        return self.ledger_damaged or bool(self.left_behind) or any(fault.unseen for fault in self.faults.values())
 
     @property
     def requested_ms(self) -> Ms | None:
@@ -120,13 +121,24 @@ def _take(facts: Facts, event: Event) -> None:
         handler(facts, event)
     if event.type.startswith(("fault.", "undo.")):
         change(facts.faults, event)
-    if event.type == "undo.failed" and event.what.get("step") not in facts.faults:
-        facts.ledger_damaged = True
+    if event.type in ("undo.failed", "undo.done") and event.what.get("step") not in facts.faults:
+        _no_fault(facts, event)
     if event.type == "fault.requested" and facts.first_effect is None:
         facts.first_effect = event.seq
     if facts.ended_status is not None:
         _ended_safe(facts, event.at)
     facts.newest_ms = event.at
+
+
+def _no_fault(facts: Facts, event: Event) -> None:
+    """Undo of what is no step's fault: the ledger itself, the step ""; else something of ours beside the faults."""
+    step = str(event.what.get("step") or "")
+    if event.type == "undo.done":
+        facts.left_behind.discard(step)
+    elif step:
+        facts.left_behind.add(step)
+    else:
+        facts.ledger_damaged = True
 
 
 def _ended_safe(facts: Facts, at: Ms) -> None:
@@ -223,6 +235,7 @@ def _claimed(facts: Facts, event: Event) -> None:
 def _resumed(facts: Facts, _event: Event) -> None:
     """The ledger is read once more, and says again what is wrong with it."""
     facts.ledger_damaged = False
+    facts.left_behind.clear()
 
 
 def _failed_read(facts: Facts, event: Event) -> None:

@@ -34,7 +34,7 @@ from gameday.runs import JOURNAL, LOCK, is_live, runs_folder
 from gameday.wiring.locks import LEDGER, take_lock
 from gameday.wiring.sockets import sockets
 from gameday.wiring.starting import conduct
-from gameday.wiring.sweeping import of_run
+from gameday.wiring.sweeping import of_run, regions_of
 from gameday.wiring.taking_over import (
     ENDED_WITH_REHEARSAL,
     NOBODY,
@@ -154,10 +154,10 @@ def _by_tag(world: Reached, run: str, plan: Plan | None, until: Ms, emit: Emit) 
     there at the end, in words, or nothing. Where AWS does not let us look, ledger and witnesses stand alone."""
     if world.filled is None:
         return ""
-    wait, wrong = 500, ""
+    wait, wrong, places = 500, "", regions_of(world.filled, plan, world.clock)
     while True:
         try:
-            there = of_run(world.filled, run, plan)
+            there = of_run(places, run, plan)
             if not there:
                 return ""
             wrong = ", ".join(f"{tagged.kind} {tagged.id} is {tagged.state}" for _, tagged in there)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gameday.aws import CallFailed
 from gameday.clock import Clock
+from gameday.conductor.undo import LAST
 from gameday.errors import GamedayError
 from gameday.faults.ssm import mark
 from gameday.model.workspace import REHEARSAL, Environment
@@ -19,7 +20,7 @@ from gameday.plan import Plan, load_plan
 from gameday.protocols import Sweeps, Tagged
 from gameday.runs import is_live, runs_folder
 from gameday.wiring.locks import PLAN, Lock, locks_folder, take_lock
-from gameday.wiring.sockets import Sockets
+from gameday.wiring.sockets import Sockets, sockets
 
 WITHIN_WALL_MS = 120_000
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 500, 10_000
@@ -64,14 +65,15 @@ def look(root: Path, environment: str, regions: Regions) -> Swept:
 
 def sweep(root: Path, environment: str, regions: Regions, clock: Clock) -> Swept:
     """Remove what is there, templates last, again and again until a look sees nothing of it, or time is over. Whether
-    a run is conducted is asked once more before each removal."""
+    a run is conducted is asked once more before each removal. The alarm of a dead-man's switch goes when nothing of its
+    run is left in its Region that it would end."""
     until, wait = clock.now() + round(WITHIN_WALL_MS * clock.speed), FIRST_WAIT_MS
     seen, wrong = dict[tuple[str, str, str], Leftover](), dict[tuple[str, str, str], str]()
     now = look(root, environment, regions)
     while now.left:
         for leftover in now.left:
             seen[_key(leftover)] = leftover
-            if not _told(root, environment, leftover).held:
+            if not _ends_others(leftover, now.left) and not _told(root, environment, leftover).held:
                 wrong[_key(leftover)] = _removed(regions, leftover)
         now = look(root, environment, regions)
         if not now.left or clock.now() >= until:
@@ -100,19 +102,47 @@ def words(leftover: Leftover) -> str:
     return f"{what.kind} {what.id} in {leftover.region}, of {whose}{step}"
 
 
-def of_run(filled: Sockets, run: str, plan: Plan | None) -> list[tuple[Sweeps, Tagged]]:
+def of_run(regions: Regions, run: str, plan: Plan | None) -> list[tuple[Sweeps, Tagged]]:
     """What bears the tag of this run, whatever its ledger says, of the providers that its plan uses; of all without a
-    plan. CallFailed when it cannot be read."""
+    plan. Its dead-man's alarms only when nothing else is there, since they would end it. CallFailed when it cannot be
+    read."""
     steps = plan.steps if plan else ()
     marks = {mark(run, step.id) for step in steps}
-    used = {step.fault.provider for step in steps if step.fault} if plan else set(filled.faults)
-    able = [fault for name, fault in filled.faults.items() if isinstance(fault, Sweeps) and name in used]
-    return [(s, t) for s in able for t in s.tagged() if t.run == run or (t.mark and t.mark in marks)]
+    used = None if plan is None else {step.fault.provider for step in steps if step.fault}
+    able: list[Sweeps] = [
+        fault for filled in regions.values() for name, fault in filled.faults.items()
+        if isinstance(fault, Sweeps) and (used is None or name in used)
+    ]  # fmt: skip
+    found = [(s, t) for s in able for t in s.tagged() if t.run == run or (t.mark and t.mark in marks)]
+    if found or (plan is not None and plan.dead_man is None):
+        return found
+    alarms: list[Sweeps] = [filled.heartbeat for filled in regions.values()]
+    return [(alarm, t) for alarm in alarms for t in alarm.tagged() if t.run == run]
 
 
-def in_regions(environment: Environment, one: Sockets, fill: Mapping[str, Sockets] | None = None) -> Regions:
-    """Every Region of an environment; ``one`` reaches the first, ``fill`` the others."""
-    return {environment.region: one, **(fill or {})}
+def regions_of(filled: Sockets, plan: Plan | None, clock: Clock) -> Regions:
+    """What reaches each Region in which this plan starts a fault; each of the environment without a plan. ``filled``
+    reaches the first."""
+    environment, endpoint = filled.aws.environment, filled.aws.endpoint
+    used = environment.regions if plan is None else [step.fault.region for step in plan.steps if step.fault]
+    others = sorted({region for region in used if region} - {environment.region})
+    return {environment.region: filled, **{r: sockets(in_region(environment, r), endpoint, clock) for r in others}}
+
+
+def in_region(environment: Environment, region: str) -> Environment:
+    """The same environment with this Region alone."""
+    return environment.model_copy(update={"regions": (region,)})
+
+
+def _ends_others(leftover: Leftover, left: Sequence[Leftover]) -> bool:
+    """Whether this is the alarm of a dead-man's switch, and something of its run is left there that it would end."""
+    if leftover.provider != LAST:
+        return False
+    return any(x.provider != LAST and x.region == leftover.region and _whose(x, leftover) for x in left)
+
+
+def _whose(one: Leftover, alarm: Leftover) -> bool:
+    return one.what.run in ("", alarm.what.run)  # what bears a mark alone may be of this run
 
 
 def _key(leftover: Leftover) -> tuple[str, str, str]:
@@ -122,7 +152,7 @@ def _key(leftover: Leftover) -> tuple[str, str, str]:
 def _tagged(regions: Regions) -> tuple[list[Leftover], list[str]]:
     found, unread = list[Leftover](), list[str]()
     for region, filled in regions.items():
-        for name, fault in filled.faults.items():
+        for name, fault in filled.stoppable.items():
             if not isinstance(fault, Sweeps):
                 continue
             try:
@@ -178,7 +208,7 @@ def _busy(root: Path, environment: str) -> bool:
 
 def _removed(regions: Regions, leftover: Leftover) -> str:
     """Ask for it to be removed; what went wrong, or nothing. That it is gone only a look says that sees it no more."""
-    fault = regions[leftover.region].faults[leftover.provider]
+    fault = regions[leftover.region].stoppable[leftover.provider]
     assert isinstance(fault, Sweeps)  # it was found by it
     try:
         status = fault.remove(leftover.what)

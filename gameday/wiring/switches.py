@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from gameday.clock import Clock
@@ -15,11 +16,11 @@ from gameday.conductor.pulse import Pulse
 from gameday.faults.heartbeat import alarm_arn
 from gameday.journal.events import Draft
 from gameday.plan import Plan, PlannedFault
+from gameday.planning.deadman import LEAST_SILENCE_MS, silence_ms, stop_regions
 from gameday.wiring.sockets import Sockets
 
 READY = b"ready\n"
 READY_WITHIN_S = 30.0
-LEAST_SILENCE_S = 5.0  # wall time; a busy machine may keep a conductor from its turn for a moment
 ENDS_WITHIN_S = 5.0
 LOG_FILE = "watchdog.log"
 
@@ -85,13 +86,26 @@ def dead_man(run_dir: Path, plan: Plan, sockets: Sockets, ledger: Ledger, clock:
     """The switches that the plan's faults need; none for a day without faults. Nothing is begun yet."""
     pulse, found = Pulse(run_dir), list[Switch]()
     if plan.dead_man is not None:
-        found.append(Heartbeat(sockets.heartbeat, run_dir.name, plan.dead_man, ledger, clock, pulse))
+        for region in _regions(plan):
+            heart = sockets.heartbeat.at(region)
+            named = (region or plan.environment_definition.region, region)
+            found.append(Heartbeat(heart, run_dir.name, plan.dead_man, ledger, clock, pulse, region, named))
     if any(step.fault and step.fault.dead_man == "watchdog" for step in plan.steps):
-        silence_s = plan.environment_definition.envelope.dead_man / 1000 / clock.speed
-        found.append(Watchdog(run_dir, max(LEAST_SILENCE_S, silence_s)))
+        silence = silence_ms(plan.environment_definition.envelope.dead_man)
+        found.append(Watchdog(run_dir, max(LEAST_SILENCE_MS, silence / clock.speed) / 1000))  # a least of wall time
     return DeadMan(pulse, found)
 
 
 def stop_conditions(plan: Plan, run: str) -> list[str]:
-    """The alarms that every fault of this run has as stop conditions, at most five (AWS FIS quotas)."""
-    return [alarm_arn(plan.environment_definition, run)] if plan.dead_man is not None else []
+    """The heartbeat's alarms, one in each Region in which an experiment is started: a fault there has it as a stop
+    condition."""
+    environment = plan.environment_definition
+    places = _regions(plan) if plan.dead_man is not None else ()
+    return [alarm_arn(environment.at(None, region), run) for region in places]
+
+
+def _regions(plan: Plan) -> Sequence[str | None]:
+    """None stands for the environment's first, as in a planned fault."""
+    first = plan.environment_definition.region
+    faults = (step.fault for step in plan.steps if step.fault)
+    return [None if region == first else region for region in stop_regions(faults, first)]

@@ -1,10 +1,11 @@
 """``python -m gameday.wiring.watchdog RUN-FOLDER SILENCE``: undo what a dead or silent conductor has left.
 
 It waits beside a run with faults that AWS does not end for us. A conductor that is dead has lost its lock, however it
-died; one that hangs writes no pulse, and is killed after SILENCE seconds of wall time, so that it cannot go on later
-beside those who have taken its run over. Then the run is taken over as ``gameday recover`` does it: undone from the
-ledger, newest first, seen gone, ended. Whoever holds the run's lock is left alone, so it fights neither ``recover`` nor
-``resume``. It ends when the run has ended and nothing is left.
+died; one that hangs writes no pulse. After SILENCE seconds of wall time without a turn, one that hangs is killed, so
+that it cannot go on later beside those who have taken its run over, and the run is taken over as ``gameday recover``
+does it: undone from the ledger, newest first, seen gone, ended. Until then ``gameday resume`` may go on with the run.
+Whoever holds the run's lock is left alone, so it fights neither ``recover`` nor ``resume``. It ends when the run has
+ended and nothing is left.
 """
 
 from __future__ import annotations
@@ -31,21 +32,26 @@ LOG = logging.getLogger("gameday.watchdog")
 
 def watch(run_dir: Path, silence_s: float, told: threading.Event) -> bool:
     """Until the run has ended and nothing is left of it, whoever saw to that; False when something stays."""
-    failures = 0
+    failures, quiet_s = 0, 0.0  # the latter is for a pulse that cannot be read
     while failures < ATTEMPTS:
-        if not is_live(run_dir):
-            if not unfinished(run_dir):
-                return True
-            if not _take_over(run_dir):
-                failures += 1
-                told.wait(REST_S)
-            continue
-        if _hangs(run_dir, silence_s):
-            LOG.warning("the conductor was silent for %g s and was killed", silence_s)
-            drop(run_dir, "note", "watchdog", text=f"The conductor was silent for {silence_s:g} s and was killed.")
+        quiet_s += LOOK_S
+        if is_live(run_dir):
+            quiet_s = 0.0
+            _end_hanging(run_dir, silence_s)
+        elif not unfinished(run_dir):
+            return True
+        elif max(quiet_s, silent_s(run_dir) or 0.0) >= silence_s and not _take_over(run_dir):
+            failures += 1
+            told.wait(REST_S)
         if told.wait(LOOK_S):
             return True
     return False
+
+
+def _end_hanging(run_dir: Path, silence_s: float) -> None:
+    if _hangs(run_dir, silence_s):
+        LOG.warning("the conductor was silent for %g s and was killed", silence_s)
+        drop(run_dir, "note", "watchdog", text=f"The conductor was silent for {silence_s:g} s and was killed.")
 
 
 def _hangs(run_dir: Path, silence_s: float) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameday.conductor.can_fire import can_fire
-from gameday.conductor.guards import guard_actions, guard_name, stop_alarms
+from gameday.conductor.guards import guard_actions, guard_name, stop_alarms, stops_of
 from gameday.conductor.perform import order_of
 from gameday.faults.fis_template import template
 from gameday.journal.events import Event
@@ -22,6 +22,7 @@ from gameday.plan import Plan
 from tests.conductor.bench import MINUTE, PERIOD, START, Bench, a_plan, fault, signal
 
 ARN = "arn:aws:cloudwatch:eu-west-2:123456789012:alarm:"
+OTHER = ARN.replace("eu-west-2", "eu-west-1")
 GUARDS: Sequence[dict[str, Any]] = (
     {"tolerance": "outage", "at": "10%"},
     {"signal": "failures", "above": 50},
@@ -40,13 +41,28 @@ def alarms(*names: str) -> dict[str, Any]:
 # ---- FIS's own stop conditions
 def test_every_experiment_has_the_alarms_of_the_guards_as_stop_conditions_and_one_place_left() -> None:
     plan = a_plan(**alarms("page", "a", "b", "c", "d", "page"))
-    assert stop_alarms(plan) == (f"{ARN}page", f"{ARN}a", f"{ARN}b", f"{ARN}c")
     planned = plan.steps[0].fault
     assert planned is not None
+    expected = (f"{ARN}page", f"{ARN}a", f"{ARN}b", f"{ARN}c")
+    assert stops_of(plan, planned) == expected
     order = order_of(plan, "r-1", "stop", planned)
     settings = {"action": planned.action, "parameters": {"duration": "5m"}, "targets": ["f"]}
     made = template(type(order)(**{**vars(order), "settings": settings}))
-    assert made["stopConditions"] == [{"source": "aws:cloudwatch:alarm", "value": a} for a in stop_alarms(plan)]
+    assert made["stopConditions"] == [{"source": "aws:cloudwatch:alarm", "value": a} for a in expected]
+
+
+def test_only_alarms_of_the_experiments_own_region_are_its_stop_conditions() -> None:
+    """The heartbeat's of that Region first, and at most five in all."""
+    there = [{**signal(name, "cloudwatch.alarm"), "region": "eu-west-1"} for name in ("x", "y")]
+    known = [signal(name, "cloudwatch.alarm") for name in "abcde"]
+    given = {"guards": [{"alarm": s["id"]} for s in (*there, *known)],
+             "signals": [signal("attempts"), signal("failures"), signal("errors"), *there, *known]}  # fmt: skip
+    plan = a_plan(**given)
+    planned, hearts = plan.steps[0].fault, [f"{ARN}heart", f"{OTHER}heart"]
+    assert planned is not None
+    away = planned.model_copy(update={"region": "eu-west-1"})
+    assert stops_of(plan, planned, hearts) == tuple(f"{ARN}{name}" for name in ("heart", "a", "b", "c", "d"))
+    assert stops_of(plan, away, hearts) == tuple(f"{OTHER}{name}" for name in ("heart", "x", "y"))
 
 
 def test_an_alarm_that_an_observer_reads_is_a_stop_condition_by_its_name_in_cloudwatch() -> None:

@@ -134,7 +134,7 @@ def test_a_dead_conductor_leaves_a_fault_that_nobody_can_stop_to_its_own_duratio
 @pytest.mark.parametrize(
     ("changes", "by", "worst_s"),
     [({"duration_ms": None}, "alarm", 180), ({"duration_ms": MINUTE}, "alarm", 60),
-     ({"duration_ms": None, "takes_stop_conditions": False}, "watchdog", 45),
+     ({"duration_ms": None, "takes_stop_conditions": False}, "watchdog", 180),
      ({"duration_ms": 20_000, "takes_stop_conditions": False}, "watchdog", 20),
      ({"duration_ms": None, "takes_stop_conditions": False, "worst_case_ms": 61_000}, "watchdog", 61)],
 )  # fmt: skip
@@ -171,7 +171,7 @@ def test_a_provider_that_says_nothing_beforehand_needs_for(tmp_path: Path) -> No
     fault = plan.steps[0].fault
     assert fault is not None
     assert (fault.action, fault.targets, fault.resources) == ("aws:lambda:invocation-error", {}, ("payments-function",))
-    assert (fault.effective, fault.gone, fault.dead_man, fault.worst_case_ms) == (None, None, "watchdog", 45_000)
+    assert (fault.effective, fault.gone, fault.dead_man, fault.worst_case_ms) == (None, None, "watchdog", 180_000)
 
 
 def test_settings_that_the_provider_refuses_are_named_at_their_key(tmp_path: Path) -> None:
