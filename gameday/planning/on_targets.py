@@ -7,11 +7,11 @@ from typing import Any
 
 from gameday.plan import Call, PlannedFault
 from gameday.planning.reading import group
-from gameday.planning.statements import Ground, Statement, aimed, camel, prefix
+from gameday.planning.statements import Conditions, Ground, Statement, actions_of, aimed, camel, prefix
 
 NO_RESOURCE = frozenset({
     "ec2:DescribeInstances", "tag:GetResources", "ssm:ListCommands", "ssm:CancelCommand",
-    "ssm:DescribeAutomationExecutions",
+    "ssm:DescribeAutomationExecutions", "ssm:DescribeInstanceInformation", "ecs:DescribeTaskDefinition",
 })  # fmt: skip
 """Actions without a resource level, and CancelCommand, whose resource is the command that is not known before."""
 
@@ -25,19 +25,21 @@ def on_targets(call: Call, fault: PlannedFault, where: Ground) -> Iterator[State
     elif rule:
         yield from rule(fault, where, call.why)
     else:
-        yield from _on_arns(action, fault, call.why)
+        yield from _on_arns(action, fault, where, call.why)
 
 
 def _action(call: Call) -> str:
-    known = {"HeadBucket": "s3:ListBucket", "ListObjectsV2": "s3:ListBucket"}
+    """S3's permissions are not called as its operations are."""
+    known = {"HeadBucket": "s3:ListBucket", "ListObjectsV2": "s3:ListBucket",
+             "GetBucketReplication": "s3:GetReplicationConfiguration"}  # fmt: skip
     return known.get(call.operation, f"{prefix(call.service)}:{camel(call.operation)}")
 
 
-def _on_arns(action: str, fault: PlannedFault, why: str) -> Iterator[Statement]:
+def _on_arns(action: str, fault: PlannedFault, where: Ground, why: str) -> Iterator[Statement]:
     """On the step's targets of that service; on all when none is known."""
     service, found = action.partition(":")[0], False
     for key in sorted(fault.targets):
-        resources, conditions = aimed(fault, key)
+        resources, conditions = aimed(fault, key, where)
         own = tuple(arn for arn in resources if f":{service}:" in arn)
         if own:
             found = True
@@ -58,7 +60,12 @@ def _objects(fault: PlannedFault, where: Ground, why: str) -> Iterator[Statement
 
 
 def _bucket(fault: PlannedFault, where: Ground, why: str) -> Iterator[Statement]:
-    """Listed for the log of an experiment, or asked whether it is there as a target."""
+    """Listed for the log of an experiment, or asked whether it is there: as a target, or as the one where a function
+    finds its faults, which only the function knows."""
+    if any(action.startswith("aws:lambda:") for action in actions_of(fault)):
+        ours: Conditions = {"StringEquals": {"aws:ResourceAccount": where.account}}
+        yield Statement("Buckets", ("s3:ListBucket",), (f"arn:{where.partition}:s3:::*",), ours, why)
+        return
     named = tuple(f"arn:{where.partition}:s3:::{bucket}" for bucket, _ in _buckets(fault))
     aims = tuple(arn for arns in fault.targets.values() for arn in arns if ":s3:" in arn)
     yield Statement("Buckets", ("s3:ListBucket",), tuple(dict.fromkeys((*named, *aims))) or ("*",), why=why)
@@ -83,7 +90,7 @@ def _document(settings: Any, where: Ground, kind: str) -> str:
 def _send(fault: PlannedFault, where: Ground, why: str) -> Iterator[Statement]:
     yield Statement("Commands", ("ssm:SendCommand",), (_document(fault.settings, where, "document"),), why=why)
     for key in sorted(fault.targets):
-        resources, conditions = aimed(fault, key)
+        resources, conditions = aimed(fault, key, where)
         yield Statement("Commands", ("ssm:SendCommand",), resources, conditions, why)
 
 
