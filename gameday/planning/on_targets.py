@@ -20,7 +20,9 @@ def on_targets(call: Call, fault: PlannedFault, where: Ground) -> Iterator[State
     """The statements of one call."""
     action = _action(call)
     rule = _RULES.get(action)
-    if action in NO_RESOURCE:
+    if call.operation == "HeadBucket" and any(ident.startswith("aws:lambda:") for ident in actions_of(fault)):
+        yield _configuration(where, call.why)
+    elif action in NO_RESOURCE:
         yield Statement("Targets", (action,), why=call.why)
     elif rule:
         yield from rule(fault, where, call.why)
@@ -33,6 +35,12 @@ def _action(call: Call) -> str:
     known = {"HeadBucket": "s3:ListBucket", "ListObjectsV2": "s3:ListBucket",
              "GetBucketReplication": "s3:GetReplicationConfiguration"}  # fmt: skip
     return known.get(call.operation, f"{prefix(call.service)}:{camel(call.operation)}")
+
+
+def _configuration(where: Ground, why: str) -> Statement:
+    """The bucket in which a function finds its faults: only the function knows which."""
+    ours: Conditions = {"StringEquals": {"aws:ResourceAccount": where.account}}
+    return Statement("Configuration", ("s3:ListBucket",), (f"arn:{where.partition}:s3:::*",), ours, why)
 
 
 def _on_arns(action: str, fault: PlannedFault, where: Ground, why: str) -> Iterator[Statement]:
@@ -60,12 +68,7 @@ def _objects(fault: PlannedFault, where: Ground, why: str) -> Iterator[Statement
 
 
 def _bucket(fault: PlannedFault, where: Ground, why: str) -> Iterator[Statement]:
-    """Listed for the log of an experiment, or asked whether it is there: as a target, or as the one where a function
-    finds its faults, which only the function knows."""
-    if any(action.startswith("aws:lambda:") for action in actions_of(fault)):
-        ours: Conditions = {"StringEquals": {"aws:ResourceAccount": where.account}}
-        yield Statement("Buckets", ("s3:ListBucket",), (f"arn:{where.partition}:s3:::*",), ours, why)
-        return
+    """Listed for the log of an experiment, or asked whether it is there as a target."""
     named = tuple(f"arn:{where.partition}:s3:::{bucket}" for bucket, _ in _buckets(fault))
     aims = tuple(arn for arns in fault.targets.values() for arn in arns if ":s3:" in arn)
     yield Statement("Buckets", ("s3:ListBucket",), tuple(dict.fromkeys((*named, *aims))) or ("*",), why=why)
