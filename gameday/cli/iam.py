@@ -41,7 +41,7 @@ def iam(
 
     They come from the plan's calls and targets; nothing is touched. Policies go to standard output, headings and what
     nobody can know to standard error. Each account of an environment has roles of its own: --account. --check asks all
-    that the day reaches. Exit code: 0; with --check 0 nothing is missing, 1 something is; 2 for an unknown account.
+    that the day reaches. Exit code: 0; with --check 0 nothing is missing, 1 something is; 5 it could not start.
     """
     plan, door = _planned(scenario, environment, library)
     plan.environment_definition.at(account)  # an account that is not there is said before anything is printed
