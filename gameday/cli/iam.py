@@ -28,28 +28,31 @@ LONGEST_INLINE = 10_240  # characters of all inline policies of a role, without 
 @click.option("--operator", "only", flag_value="operator", help="The policy of the one who runs the day, alone.")
 @click.option("--fis-role", "only", flag_value="fis-role", help="The policy of the role of FIS, alone.")
 @click.option("--trust", "only", flag_value="trust", help="The trust policy of the role of FIS, alone.")
+@click.option("--account", metavar="NAME", help="Of this other account of the environment, not of its first.")
 @click.option("--lambda-config", metavar="ARN", help="What AWS_FIS_CONFIGURATION_LOCATION of the functions says.")
 @click.option("--cloudformation", is_flag=True, help="A stack with both roles and a log group, as YAML.")
 @click.option("--check", is_flag=True, help="Compare with what the roles may do; names what is missing, too much.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON document.")
 def iam(
-    scenario: str, environment: str, library: Path | None, only: str | None, lambda_config: str | None,
-    cloudformation: bool, check: bool, as_json: bool,
+    scenario: str, environment: str, library: Path | None, only: str | None, account: str | None,
+    lambda_config: str | None, cloudformation: bool, check: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Print the least-privilege IAM policies of SCENARIO (an id, or its file): one for who runs it, one for FIS.
 
     They come from the plan's calls and targets; nothing is touched. Policies go to standard output, headings and what
-    nobody can know to standard error. Exit code: 0; with --check 0 nothing is missing, 1 something is.
+    nobody can know to standard error. Each account of an environment has roles of its own: --account. --check asks all
+    that the day reaches. Exit code: 0; with --check 0 nothing is missing, 1 something is; 5 it could not start.
     """
     plan, door = _planned(scenario, environment, library)
+    plan.environment_definition.at(account)  # an account that is not there is said before anything is printed
     if check:
         sys.exit(_check(plan, door, as_json))
     _warn(plan)
-    operator, fis = _policies(plan, lambda_config)
+    operator, fis = _policies(plan, account, lambda_config)
     if cloudformation:
-        click.echo(_stack(plan, operator, fis), nl=False)
+        click.echo(_stack(plan, account, operator, fis), nl=False)
     else:
-        _print(plan, operator, fis, only, as_json)
+        _print(plan, account, operator, fis, only, as_json)
 
 
 def _planned(scenario: str, environment: str, library: Path | None) -> tuple[Plan, Aws]:
@@ -60,11 +63,13 @@ def _planned(scenario: str, environment: str, library: Path | None) -> tuple[Pla
     return plan_and_door(content, scenario_id(content, scenario), environment)
 
 
-def _policies(plan: Plan, lambda_config: str | None) -> tuple[Sequence[Statement], Sequence[Statement]]:
+def _policies(
+    plan: Plan, account: str | None, lambda_config: str | None
+) -> tuple[Sequence[Statement], Sequence[Statement]]:
     from gameday.faults.permissions import fis_policy
     from gameday.planning.policy import operator_policy
 
-    return operator_policy(plan), fis_policy(plan, lambda_config)
+    return operator_policy(plan, account), fis_policy(plan, lambda_config, account)
 
 
 def _warn(plan: Plan) -> None:
@@ -77,28 +82,31 @@ def _warn(plan: Plan) -> None:
         click.echo(f"warning: what FIS needs for {name} is not known here; see the actions reference", err=True)
 
 
-def _stack(plan: Plan, operator: Sequence[Statement], fis: Sequence[Statement]) -> str:
+def _stack(plan: Plan, account: str | None, operator: Sequence[Statement], fis: Sequence[Statement]) -> str:
     from gameday.exchange.cloudformation import onboarding
     from gameday.faults.permissions import trust_policy
 
-    environment = plan.environment_definition
+    environment = plan.environment_definition.at(account)
     given = {"operator": environment.role, "fis": environment.fis_role}
     names = {key: arn.partition(":role/")[2] if arn else ROLES[key] for key, arn in given.items()}
-    return onboarding(plan.title, operator, fis, trust_policy(plan), names)
+    trust = trust_policy(plan, account)
+    return onboarding(plan.title, operator, fis, trust, names, environment.external_id, account)
 
 
 def _print(
-    plan: Plan, operator: Sequence[Statement], fis: Sequence[Statement], only: str | None, as_json: bool
-) -> None:
+    plan: Plan, account: str | None, operator: Sequence[Statement], fis: Sequence[Statement], only: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     from gameday.faults.permissions import trust_policy
     from gameday.planning.statements import document
 
-    found: dict[str, Any] = {"operator": document(operator), "fis-role": document(fis), "trust": trust_policy(plan)}
+    there, trust = plan.environment_definition.at(account), trust_policy(plan, account)
+    found: dict[str, Any] = {"operator": document(operator), "fis-role": document(fis), "trust": trust}
     if as_json:
         click.echo(json.dumps({only: found[only]} if only else found))
         return
-    heads = {"operator": f"{plan.environment_definition.role or ROLES['operator']}: who runs the day",
-             "fis-role": f"{plan.environment_definition.fis_role or ROLES['fis']}: what FIS does",
+    heads = {"operator": f"{there.role or ROLES['operator']}: who runs the day",
+             "fis-role": f"{there.fis_role or ROLES['fis']}: what FIS does",
              "trust": "the trust policy of that role"}  # fmt: skip
     for name, policy in found.items():
         if only in (None, name):

@@ -13,6 +13,12 @@ from gameday.planning.statements import Statement, document
 TAGS = [{"Key": "gameday", "Value": "onboarding"}]
 LONGEST_SESSION_S = 43_200  # the longest that IAM permits, so that a day of hours needs no new session
 DAYS_KEPT = 400
+_LOG_GROUP: dict[str, Any] = {
+    "Type": "AWS::Logs::LogGroup",
+    "DeletionPolicy": "Retain",
+    "UpdateReplacePolicy": "Retain",
+    "Properties": {"LogGroupName": "/gameday/experiments", "RetentionInDays": DAYS_KEPT, "Tags": TAGS},
+}
 
 
 def onboarding(
@@ -21,23 +27,25 @@ def onboarding(
     fis: Iterable[Statement],
     trust: Mapping[str, Any],
     names: Mapping[str, str],
+    external_id: str | None = None,
+    account: str | None = None,
 ) -> str:
     """The stack as YAML. ``names`` has path and name of each role, ``operator`` and ``fis``; ``trust`` is whom the
-    role of FIS trusts. Who may take on the operator's role is a parameter: a human decides that, with MFA or SSO."""
+    role of FIS trusts. Who may take on the operator's role is a parameter: a human decides that, with MFA or SSO.
+    ``account`` names another account of the environment: its role is taken on by the operator's of the first, and no
+    experiment is logged there."""
+    people = _people(external_id)
     resources: dict[str, Any] = {
-        "OperatorRole": _role(names["operator"], _people(), "gameday-operator", document(operator)),
-        "LogGroup": {
-            "Type": "AWS::Logs::LogGroup",
-            "DeletionPolicy": "Retain",
-            "UpdateReplacePolicy": "Retain",
-            "Properties": {"LogGroupName": "/gameday/experiments", "RetentionInDays": DAYS_KEPT, "Tags": TAGS},
-        },
+        "OperatorRole": _role(names["operator"], people, "gameday-operator", document(operator)),
     }
-    outputs = {"OperatorRoleArn": _arn("OperatorRole", "role: of the environment in gameday.yaml")}
+    if account is None:
+        resources["LogGroup"] = _LOG_GROUP
+    whose = f"the account {account}" if account else "the environment"
+    outputs = {"OperatorRoleArn": _arn("OperatorRole", f"role: of {whose} in gameday.yaml")}
     allowed = list(fis)
     if allowed:  # IAM takes no policy without a statement
         resources["FisRole"] = _role(names["fis"], dict(trust), "gameday-fis", document(allowed))
-        outputs["FisRoleArn"] = _arn("FisRole", "fis_role: of the environment in gameday.yaml")
+        outputs["FisRoleArn"] = _arn("FisRole", f"fis_role: of {whose} in gameday.yaml")
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Least privilege for the game day: {title} (gameday {__version__})"[:1024],
@@ -69,9 +77,10 @@ def _role(name: str, trust: Any, policy: str, allowed: Any) -> dict[str, Any]:
     }}  # fmt: skip
 
 
-def _people() -> dict[str, Any]:
+def _people(external_id: str | None) -> dict[str, Any]:
+    asked = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}} if external_id else {}
     return {"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"AWS": {"Ref": "OperatorPrincipal"}}, "Action": "sts:AssumeRole",
+        "Effect": "Allow", "Principal": {"AWS": {"Ref": "OperatorPrincipal"}}, "Action": "sts:AssumeRole", **asked,
     }]}  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from gameday.errors import CouldNotStart, Problem, could_not_start
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
 from gameday.plan import Home
+from gameday.protocols import Order
 
 GLOBAL = frozenset({"aws:iam:role"})  # of no Region: FIS acts on its calls in the Region of the experiment
 
@@ -82,3 +83,9 @@ def mixed(regions: dict[str, str]) -> Problem:
 def explicit(targets: Sequence[Technology]) -> dict[str, str]:
     """The Regions that the files themselves say, and one of the targets in each."""
     return {region: t.id for t in targets if (region := t.in_arn[1] or t.region) is not None}
+
+
+def home(order: Order) -> Home:
+    """Where a target is of which nothing else says it: in the one account of the fault, and its Region."""
+    accounts = order.accounts
+    return order.environment.name_of(accounts[0]) if len(accounts) == 1 else None, order.region

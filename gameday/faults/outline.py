@@ -14,6 +14,7 @@ from gameday.faults.fis_exhibits import exhibit_calls, where
 from gameday.faults.fis_graph import whole_ms, wrong
 from gameday.faults.fis_settings import FisAction, FisSettings, fis_settings, lasts_ms, self_ending
 from gameday.faults.homes import Site, site_of
+from gameday.faults.prerequisites import prerequisite_calls
 from gameday.faults.reads import READS
 from gameday.faults.targets import TAGS_ONLY, by_tags, resolve, tags_of
 from gameday.faults.witnesses import witness
@@ -120,6 +121,8 @@ def _calls(step: str, targets: Sequence[Technology], settings: FisSettings, site
     yield Call(step=step, service="fis", operation="GetAction", why=why, times="1" if len(parts) == 1 else "one each")
     for service, operation in sorted({READS[t.type].call for t in targets if t.type in READS}):
         yield Call(step=step, service=service, operation=operation, why="see that the target exists")
+    for service, operation in sorted({call for part, _ in parts for call in prerequisite_calls(part.action)}):
+        yield Call(step=step, service=service, operation=operation, why="see that what the action needs is there")
     ends = all(self_ending(part, None, action) for part, action in parts)
     stop = next((_stop(action) for part, action in parts if not self_ending(part, None, action)), "undo")
     yield from _fis_calls(step, stop, ends, len(site.accounts))
@@ -129,19 +132,19 @@ def _calls(step: str, targets: Sequence[Technology], settings: FisSettings, site
 
 def _fis_calls(step: str, stop: str, ends: bool, accounts: int) -> Iterator[Call]:
     for operation, why, times in (
-        ("CreateExperimentTemplate", "describe the fault", "1"),
-        ("StartExperiment", "inject it", "1"),
+        ("CreateExperimentTemplate", "describe the fault; before the run, to have its targets resolved", "2"),
+        ("StartExperiment", "inject it; before the run, with skip-all: it resolves the targets and does nothing", "2"),
         ("GetExperiment", "see how it goes", "once a poll"),
         ("ListExperimentResolvedTargets", "see which resources FIS chose", "once a poll until known"),
         ("StopExperiment", stop, "when it must end early" if ends else "1"),
         ("ListExperiments", "find it again after a crash", "only when its id was not noted"),
         ("ListExperimentTemplates", "find its template after a crash", "only when its id was not noted"),
-        ("DeleteExperimentTemplate", "leave nothing behind", "1"),
+        ("DeleteExperimentTemplate", "leave nothing behind", "2"),
     ):
         yield Call(step=step, service="fis", operation=operation, why=why, times=times)
         if operation == "CreateExperimentTemplate" and accounts:
             reach, why = "CreateTargetAccountConfiguration", "let it act in the accounts of its targets"
-            yield Call(step=step, service="fis", operation=reach, why=why, times=str(accounts))
+            yield Call(step=step, service="fis", operation=reach, why=why, times=str(2 * accounts))
 
 
 def _stop(action: Action | None) -> str:

@@ -18,7 +18,17 @@ from typing import Any
 from gameday.faults.fis_settings import FisAction, FisSettings, fis_settings
 from gameday.faults.fis_template import group_arn
 from gameday.plan import Plan, PlannedFault
-from gameday.planning.statements import Conditions, Ground, Statement, actions_of, aimed, fis_faults, ground, merged
+from gameday.planning.statements import (
+    Conditions,
+    Ground,
+    Statement,
+    actions_of,
+    aimed,
+    faults_in,
+    fis_faults,
+    ground,
+    merged,
+)
 
 __all__ = ["fis_policy", "trust_policy", "unlisted_actions"]
 
@@ -36,25 +46,36 @@ def unlisted_actions(plan: Plan) -> list[str]:
     return sorted({ident for fault in fis_faults(plan) for ident in actions_of(fault)} - permissions().keys())
 
 
-def fis_policy(plan: Plan, config_location: str | None = None) -> tuple[Statement, ...]:
-    """The role that FIS takes on. ``config_location`` is the ARN that a function's AWS_FIS_CONFIGURATION_LOCATION has;
-    without it any bucket of the account has to be allowed."""
+def fis_policy(plan: Plan, config_location: str | None = None, account: str | None = None) -> tuple[Statement, ...]:
+    """The role that FIS takes on in one account of the environment (by name; None: its own, from where it reaches the
+    others). ``config_location`` is the ARN that a function's AWS_FIS_CONFIGURATION_LOCATION has; without it any bucket
+    of the account has to be allowed."""
     found: list[Statement] = []
-    for fault in fis_faults(plan):
-        settings = fis_settings(fault.settings)
-        for part in settings.each:
-            found += _action(plan, fault, settings, part, config_location)
-        found += _exhibits(settings, plan)
+    for _, fault, where in faults_in(plan, account):
+        settings = fis_settings(fault.settings) if fault.provider == "fis" else None
+        for part in settings.each if settings else ():
+            assert settings is not None
+            found += _action(_Rule(where, fault, settings, part, config_location))
+    for fault in fis_faults(plan) if account is None else ():
+        found += [*_exhibits(fis_settings(fault.settings), plan), *_reaches(plan, fault)]
     return merged(found)
 
 
-def _action(
-    plan: Plan, fault: PlannedFault, settings: FisSettings, part: FisAction, config: str | None
-) -> Iterator[Statement]:
-    sid = "".join(word.title() for word in part.action.removeprefix("aws:").replace(":", "-").split("-"))
-    for rule in permissions().get(part.action, ()):
-        held = _Rule(ground(plan), fault, settings, part, config)
-        yield from held.statements(sid, rule)
+def _action(rule: _Rule) -> Iterator[Statement]:
+    ident = rule.part.action
+    sid = "".join(word.title() for word in ident.removeprefix("aws:").replace(":", "-").split("-"))
+    for one in permissions().get(ident, ()):
+        yield from rule.statements(sid, one)
+
+
+def _reaches(plan: Plan, fault: PlannedFault) -> Iterator[Statement]:
+    """The orchestrator's role takes on that of each account of the targets (user guide, "Prerequisites for multi-
+    account experiments"), its own among them."""
+    environment = plan.environment_definition
+    held = [environment.at(environment.name_of(ident)).fis_role for ident in fault.accounts]
+    roles = tuple(role for role in held if role)
+    if roles:
+        yield Statement("ReachAccounts", ("sts:AssumeRole",), roles, why="FIS acts in the accounts of the targets")
 
 
 class _Rule:
@@ -83,7 +104,7 @@ class _Rule:
         kind, _, name = form.partition(":")
         if kind == "target":
             key, slash, more = name.partition("/")
-            resources, conditions = aimed(self.fault, self.settings.target(self.part, key))
+            resources, conditions = aimed(self.fault, self.settings.target(self.part, key), self.where)
             return tuple(f"{arn}{slash}{more}" for arn in resources), conditions
         if kind == "parameter":
             return (str(self.part.parameters.get(name, "*")),), {}
@@ -132,13 +153,29 @@ def _exhibits(settings: FisSettings, plan: Plan) -> Iterator[Statement]:
         yield Statement("Widgets", ("cloudwatch:GetMetricWidgetImage",), why="the report's charts")
 
 
-def trust_policy(plan: Plan) -> dict[str, Any]:
-    """Who may take on the role of FIS: FIS alone, for experiments of this account and Region (user guide, "Cross-
-    service confused deputy prevention")."""
+def trust_policy(plan: Plan, account: str | None = None) -> dict[str, Any]:
+    """Who may take on the role of FIS in one account (by name; None: the environment's own). There FIS alone, for
+    experiments of this account and its Regions (user guide, "Cross-service confused deputy prevention"); where targets
+    of an experiment of several accounts are, the role of the first account alone, for its experiments (user guide,
+    "Prerequisites for multi-account experiments")."""
     where = ground(plan)
-    return {"Version": "2012-10-17", "Statement": [{
+    regions = dict.fromkeys([fault.region for fault in fis_faults(plan)] or [None])
+    begun: Any = list(dict.fromkeys(ground(plan, None, region).arn("fis", "experiment/*") for region in regions))
+    begun = begun[0] if len(begun) == 1 else begun
+    fis = {
         "Sid": "FisForThisAccount", "Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"},
         "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": where.account},
-                      "ArnLike": {"aws:SourceArn": where.arn("fis", "experiment/*")}},
-    }]}  # fmt: skip
+        "Condition": {"StringEquals": {"aws:SourceAccount": where.account}, "ArnLike": {"aws:SourceArn": begun}},
+    }  # fmt: skip
+    reached = any(where.account in fault.accounts for fault in fis_faults(plan))
+    orchestrated = [_orchestrated(plan, where, begun)] if account or reached else []
+    return {"Version": "2012-10-17", "Statement": [*([] if account else [fis]), *orchestrated]}
+
+
+def _orchestrated(plan: Plan, where: Ground, begun: Any) -> dict[str, Any]:
+    role = plan.environment_definition.fis_role or f"arn:{where.partition}:iam::{where.account}:role/*"
+    return {
+        "Sid": "FisOfTheFirstAccount", "Effect": "Allow", "Principal": {"AWS": where.account},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringLike": {"sts:ExternalId": begun}, "ArnLike": {"aws:PrincipalArn": role}},
+    }  # fmt: skip

@@ -15,8 +15,10 @@ from gameday.aws import Aws, CallFailed, told
 from gameday.errors import Problem
 from gameday.faults.fis_settings import FisAction, fis_settings
 from gameday.faults.fis_template import names
+from gameday.faults.homes import home
 from gameday.faults.targets import id_of
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
+from gameday.plan import Home
 from gameday.protocols import Order
 
 EXTENSION = "aws-fis-extension"
@@ -39,18 +41,24 @@ def prerequisites(aws: Aws, order: Order) -> list[Problem]:
             what = f"{part.action}: the stand-in for AWS keeps no replicas, so what it needs is not looked at"
             found.append(Problem("PREREQUISITE_NOT_READ", what, "nothing here; on AWS it is", severity="warning"))
             continue
-        found += each(aws, part, held)
+        found += each(aws, part, held, home(order))
     return found
 
 
-def each(aws: Aws, part: FisAction, arns: Sequence[str]) -> Iterator[Problem]:
-    """What the targets of one action lack."""
+def prerequisite_calls(action: str) -> list[tuple[str, str]]:
+    """Service and operation of the reads that show what the targets of an action need."""
+    return [call for pattern, calls in CALLS.items() if fnmatchcase(action, pattern) for call in calls]
+
+
+def each(aws: Aws, part: FisAction, arns: Sequence[str], where: Home = (None, None)) -> Iterator[Problem]:
+    """What the targets of one action lack, each read in its own account and Region; ``where`` is for those whose ARN
+    does not say."""
     for pattern, needs in TABLE.items():
         if not fnmatchcase(part.action, pattern):
             continue
         for arn in arns:
             try:
-                yield from needs(aws, part, arn)
+                yield from needs(aws.of(arn, *where), part, arn)
             except CallFailed as error:
                 what = f"{part.action}: what {arn} needs could not be read ({error.problems[0].message})"
                 yield Problem("PREREQUISITE_NOT_READ", what, "allow this read", severity="warning")
@@ -203,3 +211,16 @@ TABLE: dict[str, Needs] = {
     "aws:elasticache:replicationgroup-interrupt-az-power": _cache_zones,
     "aws:arc:start-zonal-autoshift": _shifted,
 }
+CALLS: dict[str, tuple[tuple[str, str], ...]] = {
+    "aws:lambda:*": (("lambda", "GetFunctionConfiguration"), ("s3", "HeadBucket")),
+    "aws:ssm:send-command": (("ssm", "DescribeInstanceInformation"),),
+    "aws:ecs:task-*": (("ecs", "DescribeTasks"), ("ecs", "DescribeTaskDefinition")),
+    "aws:eks:pod-*": (),
+    "aws:dynamodb:global-table-pause-replication": (("dynamodb", "DescribeTable"),),
+    "aws:rds:failover-db-cluster": (("rds", "DescribeDBClusters"),),
+    "aws:rds:reboot-db-instances": (("rds", "DescribeDBInstances"),),
+    "aws:s3:bucket-pause-replication": (("s3", "GetBucketReplication"),),
+    "aws:elasticache:replicationgroup-interrupt-az-power": (("elasticache", "DescribeReplicationGroups"),),
+    "aws:arc:start-zonal-autoshift": (("arc-zonal-shift", "GetManagedResource"),),
+}
+"""The reads of each of these, so that plan and policy have them."""

@@ -13,10 +13,10 @@ from gameday.errors import CouldNotStart, Problem
 from gameday.faults.catalogue import Action, actions, from_answer
 from gameday.faults.fis_settings import FisAction, FisSettings, fis_settings, parameters, self_ending
 from gameday.faults.fis_template import names
+from gameday.faults.homes import home
 from gameday.faults.reads import exists
 from gameday.faults.targets import arns_of
 from gameday.model.service import Technology
-from gameday.plan import Home
 from gameday.protocols import Order
 
 _NO_SUCH_ACTION = ("ResourceNotFoundException", "ValidationException")
@@ -90,15 +90,9 @@ def _endless(step: str, action: str) -> Problem:
     return Problem("FAULT_NOT_SELF_ENDING", message, "nothing, if that is meant", severity="warning")
 
 
-def _home(order: Order) -> Home:
-    """Where a target is of which nothing else says it: in the one account of the fault, and its Region."""
-    accounts = order.accounts
-    return order.environment.name_of(accounts[0]) if len(accounts) == 1 else None, order.region
-
-
 def _targets(aws: Aws, order: Order, kind: str, arns: tuple[str, ...]) -> Iterator[Problem]:
     try:
-        absent = [arn for arn in arns if exists(aws.of(arn, *_home(order)), kind, arn) is False]
+        absent = [arn for arn in arns if exists(aws.of(arn, *home(order)), kind, arn) is False]
     except CallFailed as error:
         yield _unchecked(kind, error)
         return
@@ -114,7 +108,7 @@ def _unchecked(kind: str, error: CallFailed) -> Problem:
 
 def _still(aws: Aws, order: Order, name: str, kind: str) -> Iterator[Problem]:
     """FIS resolves tags when it starts: what they name now must be what they named when the plan was made."""
-    account, region = _home(order)
+    account, region = home(order)
     tagged = Technology(id="targets", type=kind, tags=dict(order.tags[name]), account=account, region=region)
     try:
         now = set(arns_of(aws, tagged, order.environment))

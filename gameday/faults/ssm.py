@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from gameday.aws import Aws, CallFailed, told
 from gameday.errors import CouldNotStart, Problem
 from gameday.faults.homes import site_of
-from gameday.faults.prerequisites import managed
+from gameday.faults.prerequisites import managed, prerequisite_calls
 from gameday.faults.targets import arns_of, by_tags, id_of
 from gameday.faults.witnesses import Witness, instance_state
 from gameday.model.service import Technology
@@ -330,6 +330,8 @@ def _calls(step: str, settings: SsmSettings, targets: Sequence[Technology]) -> I
     for service, operation in sorted({by_tags(t) for t in targets if t.tags and not t.arn and not t.name}):
         yield Call(step=step, service=service, operation=operation, why="find the targets by their tags", times="once")
     command = settings.kind == "command"
+    for service, operation in prerequisite_calls(SEND) if command else ():
+        yield Call(step=step, service=service, operation=operation, why="see that the agent is online", times="1 each")
     for operation, why, times in (
         ("SendCommand" if command else "StartAutomationExecution", f"run {settings.document}", "1"),
         ("ListCommands" if command else "GetAutomationExecution", "see how it goes", "once a poll"),

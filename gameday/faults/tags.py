@@ -6,24 +6,26 @@ from IAM, which the tagging API does not list. What is in neither cannot be show
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gameday.aws import Aws, CallFailed, told
 from gameday.errors import Problem
 from gameday.faults.targets import id_of
 from gameday.model.workspace import Envelope
+from gameday.plan import Home
 
 ARNS_A_CALL = 100  # GetResources, ResourceARNList
 Tags = Mapping[str, str]
 _WRITE = "the tags that the envelope wants, or another target"
 
 
-def check_tags(aws: Aws, envelope: Envelope, arns: Sequence[str]) -> Iterator[Problem]:
-    """Everything about these targets that is not inside the envelope. Nothing is read when it asks for no tags."""
+def check_tags(aws: Aws, envelope: Envelope, arns: Sequence[str], where: Home = (None, None)) -> Iterator[Problem]:
+    """Everything about these targets that is not inside the envelope. Nothing is read when it asks for no tags.
+    ``where`` are those whose ARN does not say it: buckets."""
     if not (envelope.require_tag or envelope.deny_tag) or not arns:
         return
     try:
-        held = tags_of(aws, arns)
+        held = tags_of(aws, arns, where)
     except CallFailed as error:
         what = f"the tags of the targets could not be read ({error.problems[0].message})"
         yield Problem("TAGS_NOT_READ", what, error.problems[0].write)
@@ -41,15 +43,27 @@ def _wrong(arn: str, tags: Tags, envelope: Envelope) -> Iterator[Problem]:
             yield Problem("ENVELOPE_TAG", f"{arn} has the tag {key}={tags[key]}, which the envelope denies", _WRITE)
 
 
-def tags_of(aws: Aws, arns: Sequence[str]) -> dict[str, Tags]:
-    """The tags of each; one that has none is left out. CallFailed when they cannot be read."""
-    roles = [arn for arn in arns if ":iam:" in arn]
-    others = sorted(set(arns) - set(roles))
-    found: dict[str, Tags] = {arn: _of_role(aws, arn) for arn in roles}
-    for start in range(0, len(others), ARNS_A_CALL):
+def tags_of(aws: Aws, arns: Iterable[str], where: Home = (None, None)) -> dict[str, Tags]:
+    """The tags of each, read in its own account and Region; one that has none is left out. CallFailed when they
+    cannot be read."""
+    found, doors = dict[str, Tags](), dict[Aws, list[str]]()
+    for arn in sorted(set(arns)):
+        door = aws.of(arn, *where)
+        if ":iam:" in arn:
+            found[arn] = _of_role(door, arn)
+        else:
+            doors.setdefault(door, []).append(arn)
+    for door, held in doors.items():
+        found |= _listed(door, held)
+    return found
+
+
+def _listed(aws: Aws, arns: Sequence[str]) -> dict[str, Tags]:
+    found: dict[str, Tags] = {}
+    for start in range(0, len(arns), ARNS_A_CALL):
         with told("resourcegroupstaggingapi GetResources"):
             pages = aws.client("resourcegroupstaggingapi").get_paginator("get_resources")
-            asked = list(pages.paginate(ResourceARNList=others[start : start + ARNS_A_CALL]))
+            asked = list(pages.paginate(ResourceARNList=arns[start : start + ARNS_A_CALL]))
         for one in (held for page in asked for held in page["ResourceTagMappingList"]):
             found[one["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
     return found

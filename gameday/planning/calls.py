@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from gameday.model.types import write_duration
 from gameday.plan import ALARM_SOURCE, Call, Cost, PlannedStep, Signal
 from gameday.planning.case import Case
+from gameday.planning.preflight import preflight_calls
 from gameday.protocols import Outline
 
 USD_PER_ACTION_MINUTE = 0.10
@@ -34,10 +35,10 @@ _ONE_EACH = {  # source -> service, operation, what is read
 def plan_calls(
     case: Case, steps: Sequence[PlannedStep], outlines: Iterable[Outline], signals: Sequence[Signal], day_ms: int
 ) -> tuple[Call, ...]:
-    """Faults first, in the order of the timeline; then reads; then what people may ask for. ``day_ms`` is from the
-    start of the baseline to the end."""
+    """Faults first, in the order of the timeline; then reads; what people may ask for; and preflight with all else
+    that belongs to no step. ``day_ms`` is from the start of the baseline to the end."""
     faults = [call for outline in outlines for call in outline.calls]
-    return (*faults, *_reads(signals, day_ms), *_asked(case, steps))
+    return (*faults, *_reads(signals, day_ms), *_asked(case, steps), *preflight_calls(case, steps, signals))
 
 
 def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:

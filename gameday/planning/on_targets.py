@@ -7,11 +7,11 @@ from typing import Any
 
 from gameday.plan import Call, PlannedFault
 from gameday.planning.reading import group
-from gameday.planning.statements import Ground, Statement, aimed, camel, prefix
+from gameday.planning.statements import Conditions, Ground, Statement, actions_of, aimed, camel, prefix
 
 NO_RESOURCE = frozenset({
     "ec2:DescribeInstances", "tag:GetResources", "ssm:ListCommands", "ssm:CancelCommand",
-    "ssm:DescribeAutomationExecutions",
+    "ssm:DescribeAutomationExecutions", "ssm:DescribeInstanceInformation", "ecs:DescribeTaskDefinition",
 })  # fmt: skip
 """Actions without a resource level, and CancelCommand, whose resource is the command that is not known before."""
 
@@ -20,24 +20,34 @@ def on_targets(call: Call, fault: PlannedFault, where: Ground) -> Iterator[State
     """The statements of one call."""
     action = _action(call)
     rule = _RULES.get(action)
-    if action in NO_RESOURCE:
+    if call.operation == "HeadBucket" and any(ident.startswith("aws:lambda:") for ident in actions_of(fault)):
+        yield _configuration(where, call.why)
+    elif action in NO_RESOURCE:
         yield Statement("Targets", (action,), why=call.why)
     elif rule:
         yield from rule(fault, where, call.why)
     else:
-        yield from _on_arns(action, fault, call.why)
+        yield from _on_arns(action, fault, where, call.why)
 
 
 def _action(call: Call) -> str:
-    known = {"HeadBucket": "s3:ListBucket", "ListObjectsV2": "s3:ListBucket"}
+    """S3's permissions are not called as its operations are."""
+    known = {"HeadBucket": "s3:ListBucket", "ListObjectsV2": "s3:ListBucket",
+             "GetBucketReplication": "s3:GetReplicationConfiguration"}  # fmt: skip
     return known.get(call.operation, f"{prefix(call.service)}:{camel(call.operation)}")
 
 
-def _on_arns(action: str, fault: PlannedFault, why: str) -> Iterator[Statement]:
+def _configuration(where: Ground, why: str) -> Statement:
+    """The bucket in which a function finds its faults: only the function knows which."""
+    ours: Conditions = {"StringEquals": {"aws:ResourceAccount": where.account}}
+    return Statement("Configuration", ("s3:ListBucket",), (f"arn:{where.partition}:s3:::*",), ours, why)
+
+
+def _on_arns(action: str, fault: PlannedFault, where: Ground, why: str) -> Iterator[Statement]:
     """On the step's targets of that service; on all when none is known."""
     service, found = action.partition(":")[0], False
     for key in sorted(fault.targets):
-        resources, conditions = aimed(fault, key)
+        resources, conditions = aimed(fault, key, where)
         own = tuple(arn for arn in resources if f":{service}:" in arn)
         if own:
             found = True
@@ -83,7 +93,7 @@ def _document(settings: Any, where: Ground, kind: str) -> str:
 def _send(fault: PlannedFault, where: Ground, why: str) -> Iterator[Statement]:
     yield Statement("Commands", ("ssm:SendCommand",), (_document(fault.settings, where, "document"),), why=why)
     for key in sorted(fault.targets):
-        resources, conditions = aimed(fault, key)
+        resources, conditions = aimed(fault, key, where)
         yield Statement("Commands", ("ssm:SendCommand",), resources, conditions, why)
 
 

@@ -6,10 +6,10 @@ resource level the resource is ``*``, because IAM knows no other. What FIS itsel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from gameday.plan import Plan
+from gameday.plan import Call, Plan, other_accounts
 from gameday.planning.on_targets import on_targets
 from gameday.planning.reading import reads
 from gameday.planning.statements import (
@@ -19,7 +19,9 @@ from gameday.planning.statements import (
     Ground,
     Statement,
     actions_of,
+    aimed,
     camel,
+    faults_in,
     fis_faults,
     ground,
     merged,
@@ -28,51 +30,54 @@ from gameday.planning.statements import (
 
 HEARTBEAT_NAMESPACE, HEARTBEAT_ALARMS = "Gameday", "gameday-*"
 NOT_AWS = frozenset({"prometheus", "http", "chaostoolkit"})
+EXHIBITS = frozenset({"ListObjectsV2", "GetObject", "FilterLogEvents"})
 _TAGGED: Conditions = {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
 _TAGGING: Conditions = {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
 
 
-def operator_policy(plan: Plan) -> tuple[Statement, ...]:
-    """What the one who conducts this plan has to be allowed, from the plan's calls, signals and faults."""
-    found = [*_fis(plan), *_others(plan), *reads(plan, ground(plan).arn), *_runbooks(plan), *_own(plan)]
-    return merged(found)
+def operator_policy(plan: Plan, account: str | None = None) -> tuple[Statement, ...]:
+    """What the one who conducts this plan has to be allowed in one account of the environment (by name; None: its own,
+    where experiments are started and people act), from the plan's calls, signals and faults."""
+    own = [*_fis(plan), *_day(plan), *_runbooks(plan), *_assumes(plan)] if account is None else []
+    return merged([*own, *_others(plan, account), *_tags(plan, account), *reads(plan, account), *_asks(plan, account)])
 
 
 def _fis(plan: Plan) -> Iterator[Statement]:
-    """In each Region in which an experiment is started."""
-    where = ground(plan)
-    regions = {fault.region or where.region for fault in fis_faults(plan)} or {where.region}
-    for region in sorted(regions, key=lambda name: (name != where.region, name)):
-        yield from _fis_in(plan, replace(where, region=region))
-
-
-def _fis_in(plan: Plan, where: Ground) -> Iterator[Statement]:
-    """The FIS calls: on what carries our tag alone, wherever FIS knows the tag (user guide, "Example: Use tags")."""
+    """The FIS calls: on what carries our tag alone, wherever FIS knows the tag (user guide, "Example: Use tags"), in
+    each Region in which the plan starts a fault."""
+    where, regions = ground(plan), dict.fromkeys((fault.region for fault in fis_faults(plan)), True)
     used = {call.operation for call in plan.calls if call.service == "fis"}
-    made, ran = where.arn("fis", "experiment-template/*"), where.arn("fis", "experiment/*")
-    kinds = tuple(where.arn("fis", f"action/{ident}") for ident in _action_ids(plan))
+    grounds = [ground(plan, None, region) for region in regions]
+    made = tuple(dict.fromkeys(place.arn("fis", "experiment-template/*") for place in grounds))
+    ran = tuple(dict.fromkeys(place.arn("fis", "experiment/*") for place in grounds))
+    kinds = tuple(dict.fromkeys(p.arn("fis", f"action/{ident}") for p in grounds for ident in _action_ids(plan)))
     keys: Conditions = {**_TAGGING, "ForAllValues:StringEquals": {"aws:TagKeys": (RUN_TAG, STEP_TAG)}}
     rules: Sequence[tuple[str, str, tuple[str, ...], Conditions]] = (
         ("GetAction", "FisActions", kinds, {}),
-        ("CreateExperimentTemplate", "FisDescribe", (*kinds, made), _TAGGING),
-        ("StartExperiment", "FisStartFrom", (made,), _TAGGED),
-        ("StartExperiment", "FisStart", (ran,), _TAGGING),
-        ("GetExperiment", "FisOwn", (ran,), _TAGGED),
-        ("ListExperimentResolvedTargets", "FisOwn", (ran,), _TAGGED),
-        ("StopExperiment", "FisOwn", (ran,), _TAGGED),
-        ("DeleteExperimentTemplate", "FisLeaveNothing", (made,), _TAGGED),
+        ("CreateExperimentTemplate", "FisDescribe", (*kinds, *made), _TAGGING),
+        ("CreateTargetAccountConfiguration", "FisReach", made, _TAGGED),
+        ("StartExperiment", "FisStartFrom", made, _TAGGED),
+        ("StartExperiment", "FisStart", ran, _TAGGING),
+        ("GetExperiment", "FisOwn", ran, _TAGGED),
+        ("ListExperimentResolvedTargets", "FisOwn", ran, _TAGGED),
+        ("StopExperiment", "FisOwn", ran, _TAGGED),
+        ("DeleteExperimentTemplate", "FisLeaveNothing", made, _TAGGED),
         ("ListExperiments", "FisFind", ("*",), {}),
         ("ListExperimentTemplates", "FisFind", ("*",), {}),
         ("GetSafetyLever", "FisLever", (where.arn("fis", "safety-lever/*"),), {}),
-        ("UpdateSafetyLeverState", "FisLever", (where.arn("fis", "safety-lever/*"),), {}),
     )
     for operation, sid, resources, conditions in rules:
         if operation in used and resources:
-            yield Statement(sid, (f"fis:{operation}",), resources, conditions, "inject through FIS, and take it back")
-    for operation in sorted(used - {rule[0] for rule in rules}):
+            needed, why = bool(made) or sid != "FisFind", "inject through FIS, and take it back"
+            yield Statement(sid, (f"fis:{operation}",), resources, conditions, why, needed)
+    if "UpdateSafetyLeverState" in used:
+        lever, why = (where.arn("fis", "safety-lever/*"),), "gameday emergency: stop every experiment of the account"
+        yield Statement("FisEmergency", ("fis:UpdateSafetyLeverState",), lever, why=why, needed=False)
+    for operation in sorted(used - {rule[0] for rule in rules} - {"UpdateSafetyLeverState"}):
         yield Statement("FisOther", (f"fis:{operation}",), why="a FIS call whose resources are not known here")
     if "CreateExperimentTemplate" in used:
-        yield Statement("FisTag", ("fis:TagResource",), (made, ran), keys, "say whose a template and an experiment is")
+        whose = "say whose a template and an experiment is"
+        yield Statement("FisTag", ("fis:TagResource",), (*made, *ran), keys, whose)
         yield from _passed(plan, where)
 
 
@@ -89,22 +94,78 @@ def _passed(plan: Plan, where: Ground) -> Iterator[Statement]:
     once: Conditions = {"StringEquals": {"iam:AWSServiceName": "fis.amazonaws.com"}}
     why = "the account's first experiment makes the service-linked role of FIS"
     yield Statement("FisServiceLinkedRole", ("iam:CreateServiceLinkedRole",), (linked,), once, why, needed=False)
-    watched: Conditions = {"StringEquals": {"cloudwatch:namespace": HEARTBEAT_NAMESPACE}}
-    yield Statement("Heartbeat", ("cloudwatch:PutMetricData",), conditions=watched, why="the dead-man's heartbeat")
-    alarms, acts = (where.arn("cloudwatch", f"alarm:{HEARTBEAT_ALARMS}"),), ("PutMetricAlarm", "DeleteAlarms")
-    named = (*(f"cloudwatch:{name}" for name in acts), "cloudwatch:TagResource", "cloudwatch:ListTagsForResource")
-    yield Statement("HeartbeatAlarm", named, alarms, why="the alarm that stops FIS when nobody conducts")
-    seen = (where.arn("cloudwatch", "alarm:*"),)
-    yield Statement("Alarms", ("cloudwatch:DescribeAlarms",), seen, why="see that the heartbeat's alarm is OK")
 
 
-def _others(plan: Plan) -> Iterator[Statement]:
-    """The other calls that belong to a step: reads of its targets, commands, logs of FIS."""
-    faults = {step.id: step.fault for step in plan.steps if step.fault}
+def _day(plan: Plan) -> Iterator[Statement]:
+    """The calls that belong to no step: the heartbeat and its alarm, incidents, what other runs left."""
+    where = ground(plan)
+    regions = dict.fromkeys((None, *(fault.region for fault in fis_faults(plan))))
+    hearts = dict.fromkeys(ground(plan, None, r).arn("cloudwatch", f"alarm:{HEARTBEAT_ALARMS}") for r in regions)
     for call in plan.calls:
-        fault = faults.get(call.step or "")
-        if fault and call.service not in NOT_AWS | {"fis"}:
-            yield from on_targets(call, fault, ground(plan))
+        rule = _DAY.get(f"{call.service}:{call.operation}") if call.step is None else None
+        if rule:
+            made = rule(call, where)
+            yield replace(made, resources=tuple(hearts)) if made.sid == "HeartbeatAlarm" else made
+
+
+def _beat(call: Call, where: Ground) -> Statement:
+    watched: Conditions = {"StringEquals": {"cloudwatch:namespace": HEARTBEAT_NAMESPACE}}
+    return Statement("Heartbeat", ("cloudwatch:PutMetricData",), conditions=watched, why=call.why)
+
+
+def _heartbeat_alarm(call: Call, where: Ground) -> Statement:
+    """An alarm is made with its tags, which is a permission of its own."""
+    more = ("cloudwatch:TagResource", "cloudwatch:ListTagsForResource") if call.operation == "PutMetricAlarm" else ()
+    alarms = (where.arn("cloudwatch", f"alarm:{HEARTBEAT_ALARMS}"),)
+    return Statement("HeartbeatAlarm", (f"cloudwatch:{call.operation}", *more), alarms, why=call.why)
+
+
+def _alarms(call: Call, where: Ground) -> Statement:
+    return Statement("Alarms", (f"cloudwatch:{call.operation}",), (where.arn("cloudwatch", "alarm:*"),), why=call.why)
+
+
+def _left(call: Call, where: Ground) -> Statement:
+    """Only useful: a run begins without it, and its own commands are allowed with its steps."""
+    tags = call.operation == "ListTagsForResource"
+    on = (where.arn("ssm", "automation-execution/*"),) if tags else ("*",)
+    return Statement("Leftovers", (f"ssm:{call.operation}",), on, why=call.why, needed=False)
+
+
+_DAY: dict[str, Callable[[Call, Ground], Statement]] = {
+    "cloudwatch:PutMetricData": _beat,
+    "cloudwatch:PutMetricAlarm": _heartbeat_alarm,
+    "cloudwatch:DeleteAlarms": _heartbeat_alarm,
+    "cloudwatch:DescribeAlarms": _alarms,
+    "ssm:ListCommands": _left,
+    "ssm:DescribeAutomationExecutions": _left,
+    "ssm:ListTagsForResource": _left,
+}
+
+
+def _others(plan: Plan, account: str | None) -> Iterator[Statement]:
+    """The other calls that belong to a step: reads of its targets, commands, logs of FIS. FIS writes these where it is
+    asked, in the environment's own account."""
+    held = {step.id: (fault, where) for step, fault, where in faults_in(plan, account)}
+    if account is None:
+        held = {s.id: (s.fault, ground(plan, None, s.fault.region)) for s in plan.steps if s.fault} | held
+    for call in plan.calls:
+        fault, where = held.get(call.step or "", (None, None))
+        if fault is None or where is None or call.service in NOT_AWS | {"fis"}:
+            continue
+        if account is None or call.operation not in EXHIBITS:
+            yield from on_targets(call, fault, where)
+
+
+def _tags(plan: Plan, account: str | None) -> Iterator[Statement]:
+    """The tags of the targets, for the envelope: the tagging API knows no resources, and roles are asked one by one."""
+    arns = [arn for _, fault, where in faults_in(plan, account) for key in fault.targets
+            for arn in aimed(fault, key, where)[0]]  # fmt: skip
+    for call in (c for c in plan.calls if c.step is None):
+        if call.operation == "GetResources" and arns:
+            yield Statement("Tags", ("tag:GetResources",), why=call.why)
+        roles = tuple(arn for arn in dict.fromkeys(arns) if ":iam:" in arn)
+        if call.operation == "ListRoleTags" and roles:
+            yield Statement("Tags", ("iam:ListRoleTags",), roles, why=call.why)
 
 
 def _runbooks(plan: Plan) -> Iterator[Statement]:
@@ -117,9 +178,16 @@ def _runbooks(plan: Plan) -> Iterator[Statement]:
                     yield Statement("Runbooks", (f"{prefix(service)}:{camel(operation)}",), why=why)
 
 
-def _own(plan: Plan) -> Iterator[Statement]:
+def _assumes(plan: Plan) -> Iterator[Statement]:
+    """The roles of other accounts are assumed with the credentials of the first (AWS, "role chaining")."""
+    roles = tuple(plan.environment_definition.accounts[name].role for name in other_accounts(plan))
+    if roles:
+        yield Statement("OtherAccounts", ("sts:AssumeRole",), roles, why="read and act in the other accounts")
+
+
+def _asks(plan: Plan, account: str | None) -> Iterator[Statement]:
     """So that preflight can tell which permission is missing. Nothing stops without it; preflight then warns."""
-    environment, where = plan.environment_definition, ground(plan)
+    environment, where = plan.environment_definition.at(account), ground(plan, account)
     own = environment.role or f"arn:{where.partition}:iam::{where.account}:role/*"
     roles = tuple(dict.fromkeys(filter(None, (own, environment.fis_role))))
     actions = ("iam:SimulatePrincipalPolicy", "iam:GetRole")

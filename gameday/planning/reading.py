@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from gameday.plan import Plan, Signal
-from gameday.planning.statements import Statement
+from gameday.planning.statements import Statement, ground
 
 Arn = Callable[[str, str], str]
 _STATES = {  # type -> action, service, form of the resource; None: the action has no resource level, or lists
@@ -20,10 +20,11 @@ _STATES = {  # type -> action, service, form of the resource; None: the action h
 }
 
 
-def reads(plan: Plan, arn: Arn) -> Iterator[Statement]:
-    """A statement for each signal; equal ones are merged afterwards."""
-    for signal in plan.signals:
-        rule = _RULES.get(signal.source)
+def reads(plan: Plan, account: str | None = None) -> Iterator[Statement]:
+    """A statement for each signal that is read in an account (by name, None the environment's own); equal ones are
+    merged afterwards."""
+    for signal in (s for s in plan.signals if s.account == account):
+        rule, arn = _RULES.get(signal.source), ground(plan, account, signal.region).arn
         for actions, resources in rule(signal, arn) if rule else ():
             yield Statement("Watch", actions, resources, why=f"read {signal.id}")
 
@@ -37,8 +38,10 @@ def _metric(signal: Signal, arn: Arn) -> Iterator[Pair]:
 
 
 def _alarm(signal: Signal, arn: Arn) -> Iterator[Pair]:
-    """DescribeAlarms is asked for a list of names, which IAM takes for any alarm."""
+    """DescribeAlarms is asked for a list of names, which IAM takes for any alarm; what an alarm was between two looks
+    its history tells."""
     yield ("cloudwatch:DescribeAlarms",), (arn("cloudwatch", "alarm:*"),)
+    yield ("cloudwatch:DescribeAlarmHistory",), (arn("cloudwatch", f"alarm:{signal.query['alarm']}"),)
 
 
 def _logs(signal: Signal, arn: Arn) -> Iterator[Pair]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gameday.plan import Plan, PlannedFault
+from gameday.plan import Plan, PlannedFault, PlannedStep
 
 RUN_TAG, STEP_TAG = "gameday:run", "gameday:step"
 Conditions = Mapping[str, Mapping[str, str | tuple[str, ...]]]
@@ -50,16 +50,25 @@ class Ground:
     account: str
 
     def arn(self, service: str, tail: str) -> str:
-        """An ARN of the environment's account and first Region."""
+        """An ARN of this account and Region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{tail}"
 
 
-def ground(plan: Plan) -> Ground:
-    """That of the plan's environment."""
-    region = plan.environment_definition.region
+def ground(plan: Plan, account: str | None = None, region: str | None = None) -> Ground:
+    """That of one account of the plan's environment (by name, None its own) and one Region (None the first)."""
+    here = plan.environment_definition.at(account, region)
     start = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
-    partition = next((name for prefix, name in start.items() if region.startswith(f"{prefix}-")), "aws")
-    return Ground(partition, region, plan.environment_definition.account)
+    partition = next((name for prefix, name in start.items() if here.region.startswith(f"{prefix}-")), "aws")
+    return Ground(partition, here.region, here.account)
+
+
+def faults_in(plan: Plan, account: str | None = None) -> Iterator[tuple[PlannedStep, PlannedFault, Ground]]:
+    """The faults that have targets in an account (by name, None the environment's own), and where these lie."""
+    own = plan.environment_definition.account
+    for step in plan.steps:
+        fault = step.fault
+        if fault and plan.environment_definition.at(account).account in (fault.accounts or (own,)):
+            yield step, fault, ground(plan, account, fault.region)
 
 
 def actions_of(fault: PlannedFault) -> tuple[str, ...]:
@@ -67,11 +76,13 @@ def actions_of(fault: PlannedFault) -> tuple[str, ...]:
     return fault.actions or (fault.action,)
 
 
-def aimed(fault: PlannedFault, key: str) -> tuple[tuple[str, ...], Conditions]:
-    """The resources of a target, and the condition that keeps to them: where the target goes by tags, any of its kind
-    that has them, since others may have them when the fault starts. S3 knows no such condition for every call."""
-    arns, tags = tuple(fault.targets.get(key, ())), fault.tags.get(key)
-    if not tags:
+def aimed(fault: PlannedFault, key: str, where: Ground) -> tuple[tuple[str, ...], Conditions]:
+    """The resources of a target in this account, and the condition that keeps to them: where the target goes by tags,
+    any of its kind that has them, since others may have them when the fault starts. S3 knows no such condition for
+    every call, and its ARNs name no account."""
+    held, tags = tuple(fault.targets.get(key, ())), fault.tags.get(key)
+    arns = tuple(arn for arn in held if arn.split(":")[4:5] in ([""], [where.account]))
+    if not tags or len(arns) < len(held):
         return arns, {}
     kinds = tuple(sorted({_any_of(arn) for arn in arns})) or ("*",)
     if any(":s3:" in kind for kind in kinds):

@@ -199,6 +199,10 @@ def _asks_role(asked: Asked, action: str) -> list[tuple[str, str]]:
     return [(action, wire.get("PolicySourceArn", [f"arn:aws:iam::{ACCOUNT}:role/{name}"])[0])]
 
 
+def _automation(asked: Asked, action: str) -> list[tuple[str, str]]:
+    return [(action, f"arn:aws:ssm:{_HEAD}:automation-execution/{asked.wire().get('ResourceId', '*')}")]
+
+
 _RULES: dict[str, Callable[[Asked, str], list[tuple[str, str]]]] = {
     "fis:CreateExperimentTemplate": _create,
     "fis:StartExperiment": _start,
@@ -210,14 +214,17 @@ _RULES: dict[str, Callable[[Asked, str], list[tuple[str, str]]]] = {
     "fis:GetSafetyLever": _fis("safety-lever", "id"),
     "fis:UpdateSafetyLeverState": _fis("safety-lever", "id"),
     "cloudwatch:DescribeAlarms": _alarms,
+    "cloudwatch:DescribeAlarmHistory": _alarms,
     "cloudwatch:PutMetricAlarm": _alarms,
     "cloudwatch:DeleteAlarms": _alarms,
     "cloudwatch:ListTagsForResource": _of_arn,
     "iam:SimulatePrincipalPolicy": _asks_role,
     "iam:GetRole": _asks_role,
+    "iam:ListRoleTags": _asks_role,
     "iam:ListRolePolicies": _asks_role,
     "iam:GetRolePolicy": _asks_role,
     "iam:ListAttachedRolePolicies": _asks_role,
+    "ssm:ListTagsForResource": _automation,
     "logs:StartQuery": _groups,
     "logs:FilterLogEvents": _groups,
 }

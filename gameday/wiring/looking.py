@@ -12,10 +12,11 @@ from gameday.clock import Clock
 from gameday.conductor.perform import order_of
 from gameday.conductor.sampling import POINTWISE, sources
 from gameday.errors import CouldNotStart, GamedayError, Problem
+from gameday.faults.homes import home
 from gameday.faults.tags import check_tags
 from gameday.model.scenario import SignalGuard, ToleranceGuard
 from gameday.model.workspace import REHEARSAL
-from gameday.plan import Plan, PlannedFault, PlannedStep, Signal, other_accounts
+from gameday.plan import Home, Plan, PlannedFault, PlannedStep, Signal, by_home, other_accounts
 from gameday.protocols import Foresees, Observer, Preview, Requires, Sample, Window
 from gameday.wiring.findings import Finding
 from gameday.wiring.guarding import guard_problems
@@ -88,7 +89,8 @@ def envelope(look: Look) -> Iterator[Finding]:
     """The tags of the targets, by reads: the rest of the envelope was held against the plan."""
     for step, fault in look.faults:
         arns = [arn for held in fault.targets.values() for arn in held]
-        for problem in check_tags(look.sockets.aws, look.plan.environment_definition.envelope, arns):
+        where = home(order_of(look.plan, look.run, step.id, fault))
+        for problem in check_tags(look.sockets.aws, look.plan.environment_definition.envelope, arns, where):
             yield Finding(problem, step.id)
 
 
@@ -179,11 +181,11 @@ def _silent(signal: Signal, needed: bool) -> Finding:
 
 
 def alarms(look: Look) -> Iterator[Finding]:
-    """The alarms that expectations and observers name exist."""
-    names = sorted({str(s.query["alarm"]) for s in look.plan.signals if s.source in POINTWISE})
-    states = _states(look, names) if names else {}
-    for name in names:
-        if name not in states:
+    """The alarms that expectations and observers name exist, each in its account and Region."""
+    for place, held in by_home(s for s in look.plan.signals if s.source in POINTWISE):
+        names = sorted({str(s.query["alarm"]) for s in held})
+        states = _states(look, names, place)
+        for name in (name for name in names if name not in states):
             yield _error("ALARM_MISSING", f"there is no alarm {name!r}", "the name of an alarm in this Region", name)
 
 
@@ -199,9 +201,9 @@ def guards(look: Look) -> Iterator[Finding]:
         yield Finding(problem, problem.message.partition(":")[0])
 
 
-def _states(look: Look, names: list[str]) -> Mapping[str, str]:
+def _states(look: Look, names: list[str], place: Home = (None, None)) -> Mapping[str, str]:
     with told("cloudwatch DescribeAlarms"):
-        asked = look.sockets.aws.client("cloudwatch").describe_alarms(
+        asked = look.sockets.aws.client("cloudwatch", *place).describe_alarms(
             AlarmNames=names[:100], AlarmTypes=["MetricAlarm", "CompositeAlarm"], MaxRecords=100
         )
     found = [*asked.get("MetricAlarms", ()), *asked.get("CompositeAlarms", ())]

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from gameday.aws import Aws, CallFailed, told
 from gameday.errors import Problem
 from gameday.faults.permissions import fis_policy
-from gameday.plan import Plan
+from gameday.plan import Plan, other_accounts
 from gameday.planning.allowing import Excess, Need, allowed, excess, needs
 from gameday.planning.policy import operator_policy
 from gameday.planning.statements import Statement
@@ -75,13 +75,23 @@ def missing_permissions(plan: Plan, door: Aws) -> list[Problem]:
 
 
 def check(plan: Plan, door: Aws, role: str | None, *, with_excess: bool = True) -> Iterator[Held]:
-    """Both roles, as far as IAM tells. ``role`` is the operator's (see ``caller``); None: it is no role."""
+    """Both roles, and those of each other account that the day reaches, as far as IAM tells. ``role`` is the operator's
+    (see ``caller``); None: it is no role. A rehearsal's stand-in knows the policies of its first account alone."""
     operator = role or plan.environment_definition.role or ""
     yield _hold("operator", operator, operator_policy(plan), door, with_excess)
-    fis = plan.environment_definition.fis_role
-    wanted = fis_policy(plan)
-    if fis and wanted:
-        yield _hold("fis-role", fis, wanted, door, with_excess)
+    yield from _fis(plan, None, door, with_excess)
+    for name in other_accounts(plan) if door.endpoint is None else ():
+        there = door.at(name)
+        theirs = plan.environment_definition.accounts[name].role
+        yield _hold(f"operator of {name}", theirs, operator_policy(plan, name), there, with_excess)
+        yield from _fis(plan, name, there, with_excess)
+
+
+def _fis(plan: Plan, account: str | None, door: Aws, with_excess: bool) -> Iterator[Held]:
+    """The role of FIS, where there is one and it does something."""
+    role, wanted = plan.environment_definition.at(account).fis_role, fis_policy(plan, account=account)
+    if role and wanted:
+        yield _hold(f"fis-role of {account}" if account else "fis-role", role, wanted, door, with_excess)
 
 
 def caller(door: Aws) -> str | None:

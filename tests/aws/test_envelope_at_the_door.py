@@ -79,6 +79,19 @@ TRIES: dict[str, tuple[Callable[[Aws], Any], str]] = {
     "too long": (made(action={"parameters": {"duration": "PT31M"}}), "ENVELOPE_DURATION"),
     "an ARN within a parameter": (
         made(action={"parameters": {"documentParameters": f'{{"a": "{lambda_of(OTHER)}"}}'}}), "ENVELOPE_ACCOUNT"),
+    "a planned call, as of a runbook, that names another account": (
+        lambda aws: aws.client("route53").change_tags_for_resource(
+            ResourceType="hostedzone", ResourceId="Z1", AddTags=[{"Key": "for", "Value": lambda_of(OTHER)}]),
+        "ENVELOPE_ACCOUNT"),
+    "a planned call, as of a runbook, that names another Region": (
+        lambda aws: aws.client("route53").change_tags_for_resource(
+            ResourceType="hostedzone", ResourceId="Z1", AddTags=[{"Key": lambda_of(OWN, "us-east-1"), "Value": "x"}]),
+        "ENVELOPE_ACCOUNT"),
+    "tags beside those that were planned": (
+        made(target={"resourceArns": None, "resourceTags": {"app": "pay", "env": "prod"}}), "PLAN_DRIFTED"),
+    "too long, by the time after which instances start again": (
+        made(action={"actionId": "aws:lambda:invocation-error",
+                     "parameters": {"startInstancesAfterDuration": "PT1H"}}), "ENVELOPE_DURATION"),
     "a call that nobody planned": (
         lambda aws: aws.client("lambda").delete_function(FunctionName="pay"), "CALL_NOT_PLANNED"),
     "a write that looks like data": (

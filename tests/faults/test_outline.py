@@ -110,6 +110,8 @@ def test_every_call_is_named_in_the_order_in_which_it_may_come() -> None:
     assert [(c.service, c.operation) for c in found.calls] == [
         ("fis", "GetAction"),
         ("lambda", "GetFunction"),
+        ("lambda", "GetFunctionConfiguration"),
+        ("s3", "HeadBucket"),
         ("fis", "CreateExperimentTemplate"),
         ("fis", "StartExperiment"),
         ("fis", "GetExperiment"),

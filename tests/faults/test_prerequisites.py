@@ -10,7 +10,7 @@ import pytest
 from gameday.errors import Problem
 from gameday.faults.catalogue import actions
 from gameday.faults.fis_settings import FisAction
-from gameday.faults.prerequisites import TABLE, each
+from gameday.faults.prerequisites import CALLS, TABLE, each, prerequisite_calls
 
 TASK = "arn:aws:ecs:eu-west-2:123456789012:task/shop/1"
 CLUSTER = "arn:aws:rds:eu-west-2:123456789012:cluster:books"
@@ -22,8 +22,13 @@ class Answers:
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.answers = answers
+        self.asked: list[tuple[str, str | None, str | None]] = []
 
     def client(self, service: str) -> Any:
+        return self
+
+    def of(self, arn: str, account: str | None = None, region: str | None = None) -> Answers:
+        self.asked.append((arn, account, region))
         return self
 
     def __getattr__(self, method: str) -> Any:
@@ -97,3 +102,17 @@ def test_what_no_read_of_aws_shows_is_said() -> None:
 @pytest.mark.parametrize("pattern", TABLE)
 def test_each_pattern_of_the_table_names_an_action_that_there_is(pattern: str) -> None:
     assert any(ident.startswith(pattern.rstrip("*")) for ident in actions())
+
+
+def test_each_target_is_read_through_the_door_of_its_own_account_and_region() -> None:
+    door = Answers(tasks())
+    list(each(door, FisAction(id="a", action="aws:ecs:task-cpu-stress"), [TASK], ("cards", "eu-west-1")))  # type: ignore[arg-type]  # as above
+    assert door.asked == [(TASK, "cards", "eu-west-1")]
+
+
+def test_every_action_that_is_looked_at_says_its_reads() -> None:
+    assert TABLE.keys() == CALLS.keys()
+    assert prerequisite_calls("aws:lambda:invocation-error") == [
+        ("lambda", "GetFunctionConfiguration"), ("s3", "HeadBucket"),
+    ]  # fmt: skip
+    assert prerequisite_calls("aws:fis:wait") == []
