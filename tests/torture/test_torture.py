@@ -1,0 +1,46 @@
+"""The conductor is killed at every boundary of journal, ledger and account: 0 faults left, 0 acknowledged events lost."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.torture.killing import HOWS, Count, Torture
+from tests.torture.the_day import ENDS, Day
+
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
+SOME = 11  # every so many boundaries in the short form; prime, so that each kind of boundary has its turn
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """In memory: thousands of folders are made."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        yield Path(folder) / "day"
+
+
+def judged(count: Count) -> None:
+    """Print the table, and fail for all that is wrong."""
+    print(f"\n{count.table()}\nevents in the journal: {count.events}")
+    assert not count.wrong, f"{len(count.wrong)} of {count.kills.total()}:\n" + "\n".join(count.wrong[:20])
+    assert all(count.kills[how] > 0 for how in HOWS)
+    assert count.left.total() == count.lost.total() == 0
+
+
+@pytest.mark.parametrize("ends", ENDS)
+def test_killed_at_some_boundaries_nothing_is_left_and_nothing_lost(
+    root: Path, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(Torture(Day(root, ends), monkeypatch, SOME, ENDS.index(ends), all_hows=False).walk())
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("ends", ENDS)
+def test_killed_at_every_boundary_nothing_is_left_and_nothing_lost(
+    root: Path, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(Torture(Day(root, ends), monkeypatch).walk())
