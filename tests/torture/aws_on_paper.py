@@ -1,5 +1,5 @@
-"""An account of AWS in memory, at our own socket (``aws.client``): the FIS and the alarms of the rehearsal, on a virtual
-clock. It remembers what is really there, whoever knows of it, and tells of each call that changed something."""
+"""An account of AWS in memory, at our own socket (``aws.client``): FIS and alarms of the rehearsal, on a virtual clock.
+It remembers what is really there, whoever knows of it, and tells of each call that changed something."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Fis:
                 said = self._account.api.call(operation, wire)
             except AwsError as error:
                 what = {"Error": {"Code": error.code, "Message": str(error)}}
-                raise ClientError(what, operation) from error  # type: ignore[arg-type]  # as much as is read of it
+                raise ClientError(what, operation) from error
             if not operation.startswith(("Get", "List")):
                 self._account.told(operation)
             return said

@@ -1,4 +1,5 @@
-"""The conductor is killed at every boundary of journal, ledger and account: 0 faults left, 0 acknowledged events lost."""
+"""The conductor is killed at every boundary of journal, ledger and account: no fault is left, and nothing that was
+acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gameday.wiring import starting
 from tests.torture.killing import HOWS, Count, Torture
 from tests.torture.the_day import ENDS, Day
 
@@ -36,6 +38,14 @@ def test_killed_at_some_boundaries_nothing_is_left_and_nothing_lost(
     root: Path, ends: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged(Torture(Day(root, ends), monkeypatch, SOME, ENDS.index(ends), all_hows=False).walk())
+
+
+def test_the_torture_sees_faults_that_no_alarm_would_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that cannot fail is none: here the experiments lack their stop condition."""
+    monkeypatch.setattr(starting, "stop_conditions", lambda plan, run: [])
+    count = Torture(Day(root, "abort"), monkeypatch, 2 * SOME, all_hows=False).walk()
+    assert count.left["dead-man"] > 0 == count.left["recover"] + count.left["resume"]
+    assert any("errors (alarm)" in wrong for wrong in count.wrong)
 
 
 @pytest.mark.torture

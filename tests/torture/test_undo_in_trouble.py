@@ -17,8 +17,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from gameday.aws import Aws
-from gameday.clock import ScenarioClock
-from gameday.clock import Anchor
+from gameday.clock import Anchor, ScenarioClock
 from gameday.conductor.ledger import Ledger, outstanding
 from gameday.conductor.undo import undo_all
 from gameday.conductor.walk import Conductor
@@ -182,7 +181,7 @@ def test_credentials_that_expire_end_unsafe_naming_the_resources_and_recover_whe
 
 
 def test_a_stop_that_hangs_is_unknown_and_the_others_have_their_turn(day: ServedDay, tmp_path: Path) -> None:
-    """StopExperiment of one experiment never answers; the other is stopped meanwhile, and that one as soon as it does."""
+    """StopExperiment of one experiment does not answer; the other is stopped meanwhile, and that one once it does."""
     aws = Aws(ENVIRONMENT, day.url)
     day.doors.append(aws)
     ledger, fis, clock = Ledger(tmp_path / "undo-alone.jsonl"), FisFault(aws), ScenarioClock(Anchor.here())
@@ -198,7 +197,12 @@ def test_a_stop_that_hangs_is_unknown_and_the_others_have_their_turn(day: Served
     day.served.hangs = lambda a: a.operation == "StopExperiment" and ids["delay"] in json.dumps(a.environ["PATH_INFO"])
     said: list[Draft] = []
     moving = threading.Event()
-    ticks = threading.Thread(target=lambda: [day.truth.account.passes() for _ in iter(lambda: moving.wait(0.02), True)])
+
+    def tick() -> None:
+        while not moving.wait(0.02):
+            day.truth.account.passes()
+
+    ticks = threading.Thread(target=tick)
     ticks.start()
     try:
         assert not undo_all(ledger, {"fis": fis}, clock, said.append, clock.now() + 1_500, stop_within_s=0.5)

@@ -24,6 +24,7 @@ from gameday.journal.events import Draft
 from gameday.journal.inbox import drop
 from gameday.journal.store import Journal
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT, Envelope
+from gameday.plan import DeadMan as Planned
 from gameday.plan import Plan, PlannedFault, dump_plan
 from gameday.planning.deadman import BEAT_MS, switch
 from gameday.protocols import Note, Order, ProviderStatus, Trace
@@ -49,8 +50,9 @@ from tests.torture.aws_on_paper import Account, Door, Moving
 RUN = "r-1"
 TICK_MS = 4 * S
 ERROR, DELAY, FAILOVER = "aws:lambda:invocation-error", "aws:lambda:invocation-add-delay", "aws:rds:failover-db-cluster"
-DEAD_MAN = switch(60_000)
-assert DEAD_MAN is not None
+FOUND = switch(60_000)
+assert FOUND is not None
+DEAD_MAN: Planned = FOUND
 ENVIRONMENT = REHEARSAL_ENVIRONMENT.model_copy(
     update={"envelope": Envelope.model_validate({"dead_man": "60s"}), "regions": (REHEARSAL_ENVIRONMENT.region,)}
 )
