@@ -28,12 +28,13 @@ from gameday.conductor.ledger import outstanding
 from gameday.conductor.walk import Conductor, Show
 from gameday.errors import GamedayError
 from gameday.journal import store
+from gameday.journal.inbox import drop
 from gameday.journal.store import read
 from gameday.plan import Plan
 from gameday.wiring import starting, watchdog
 from gameday.wiring.recovering import dead_runs, recover, unfinished
 from gameday.wiring.resuming import resume
-from tests.conductor.bench import S
+from tests.conductor.bench import S, Ticking
 from tests.torture.the_day import DEAD_MAN, RUN, Day
 
 HOWS = ("recover", "resume", "dead-man")
@@ -254,14 +255,26 @@ class Aftermath:
             )
         except GamedayError as error:
             return f"{error.problems[0].code}, {self._recover()[0]}", []
+        self._facilitate(conductor)
         try:
             return conductor.run(), []
         finally:
-            _closed(conductor)
+            conductor.close()
             lock.release()
 
+    def _facilitate(self, conductor: Conductor) -> None:
+        """A run that is held waits for a person, for ever: so one comes."""
+        effects = conductor.effects
+        assert isinstance(effects, Ticking)
+
+        def held() -> bool:
+            since = conductor.state.held_since
+            return since is not None and self.day.clock.now() >= since + 12 * S
+
+        effects.hooks.append((held, lambda: self.day.dropped.append(drop(self.folder, "resume", "facilitator"))))
+
     def _dead_man(self) -> tuple[str, list[str]]:
-        """The alarm first, with nobody else there; then the watchdog, if it was set; then recover, for what was made."""
+        """The alarm first, with nobody else there; then the watchdog, if it was set; then recover for what was made."""
         faults = len(self.truth.active)
         self.day.clock.advance(DEAD_MAN.worst_case_ms)
         left = [f"{step} (alarm)" for step in self.truth.account.active]
@@ -301,10 +314,6 @@ class _Never:
     @staticmethod
     def wait(seconds: float) -> bool:
         return False
-
-
-def _closed(conductor: Conductor) -> None:
-    conductor.close()
 
 
 def _unshown(plan: Plan, run_dir: Path, clock: Clock) -> Show:

@@ -28,6 +28,7 @@ from gameday.plan import DeadMan as Planned
 from gameday.plan import Plan, PlannedFault, dump_plan
 from gameday.planning.deadman import BEAT_MS, switch
 from gameday.protocols import Note, Order, ProviderStatus, Trace
+from gameday.runs import LOCK
 from gameday.wiring import starting
 from gameday.wiring.sockets import Sockets
 from gameday.wiring.taking_over import Reached
@@ -228,6 +229,7 @@ class Day:
         """Its folder, its conductor and its go, in the order of ``starting.begin``."""
         raw = dump_plan(self.plan)
         (self.folder / "plan.json").write_bytes(raw)
+        (self.folder / LOCK).touch()
         journal = Journal.create(self.folder / "journal.jsonl")
         journal.claim(os.getpid(), self.clock.now(), self.clock.wall())
         world = self.world()
