@@ -5,10 +5,11 @@ A full disk: tests/system/test_bad_luck.py, tests/conductor/test_undo_when_thing
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -180,38 +181,51 @@ def test_credentials_that_expire_end_unsafe_naming_the_resources_and_recover_whe
     assert judge_run(day.plan, read(day.folder / "journal.jsonl")[0])["outcome"] == "stopped"
 
 
+def injected(ledger: Ledger, fis: FisFault) -> dict[str, str]:
+    """Two experiments that run, by step."""
+    found = {}
+    for step in a_day("abort").steps:
+        if step.fault is None or step.fault.action not in (ERROR, DELAY):
+            continue
+        order = Order(RUN, step.id, step.id, step.fault.action, step.fault.settings, step.fault.targets,
+                      step.fault.duration_ms, ENVIRONMENT)  # fmt: skip
+        ledger.intend(step.id, "fis", {"run": RUN, "step": step.id, "token": step.id})
+        found[step.id] = fis.start(order, partial(ledger.note, step.id))["experiment"]
+    return found
+
+
+@contextmanager
+def going_on(day: ServedDay) -> Iterator[None]:
+    """What FIS was told it does meanwhile; the day's clock stands still."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(0.02):
+            day.truth.account.passes()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def test_a_stop_that_hangs_is_unknown_and_the_others_have_their_turn(day: ServedDay, tmp_path: Path) -> None:
     """StopExperiment of one experiment does not answer; the other is stopped meanwhile, and that one once it does."""
     aws = Aws(ENVIRONMENT, day.url)
     day.doors.append(aws)
     ledger, fis, clock = Ledger(tmp_path / "undo-alone.jsonl"), FisFault(aws), ScenarioClock(Anchor.here())
-    ids = {}
-    for step in a_day("abort").steps:
-        if step.fault and step.fault.action in (ERROR, DELAY):
-            planned = step.fault
-            order = Order(RUN, step.id, step.id, planned.action, planned.settings, planned.targets,
-                          planned.duration_ms, ENVIRONMENT)  # fmt: skip
-            ledger.intend(step.id, "fis", {"run": RUN, "step": step.id, "token": step.id})
-            ids[step.id] = fis.start(order, lambda facts, step=step: ledger.note(step.id, facts))["experiment"]  # type: ignore[misc]
+    ids, said = injected(ledger, fis), list[Draft]()
     day.clock.advance(20_000)
-    day.served.hangs = lambda a: a.operation == "StopExperiment" and ids["delay"] in json.dumps(a.environ["PATH_INFO"])
-    said: list[Draft] = []
-    moving = threading.Event()
-
-    def tick() -> None:
-        while not moving.wait(0.02):
-            day.truth.account.passes()
-
-    ticks = threading.Thread(target=tick)
-    ticks.start()
-    try:
-        assert not undo_all(ledger, {"fis": fis}, clock, said.append, clock.now() + 1_500, stop_within_s=0.5)
+    assert day.truth.active == ["delay", "errors"]
+    day.served.hangs = lambda asked: asked.operation == "StopExperiment" and asked.path.endswith(ids["delay"])
+    with going_on(day):
+        assert not undo_all(ledger, {"fis": fis}, clock, said.append, clock.now() + 3_000, stop_within_s=1.5)
         assert [left.step for left in outstanding(ledger.path).left] == ["delay"] == day.truth.account.active
-        assert [d.what["resources"]["experiment"] for d in said if d.type == "undo.failed"] == [ids["delay"]]
-        assert "did not answer" in next(d.what["error"] for d in said if d.type == "undo.failed")
+        (failed,) = (draft.what for draft in said if draft.type == "undo.failed")
+        assert failed["resources"]["experiment"] == ids["delay"] and "did not answer" in failed["error"]
         day.served.let_go.set()
-        assert undo_all(ledger, {"fis": fis}, clock, said.append, clock.now() + 10_000)
-        assert day.truth.all == []
-    finally:
-        moving.set()
-        ticks.join()
+        assert undo_all(ledger, {"fis": fis}, clock, said.append, clock.now() + 30_000)
+    assert day.truth.all == []
