@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gameday.wiring import starting
+from tests.torture.filling import Filling
 from tests.torture.killing import HOWS, Count, Torture
 from tests.torture.the_day import ENDS, Day
 
@@ -54,3 +55,14 @@ def test_killed_at_every_boundary_nothing_is_left_and_nothing_lost(
     root: Path, ends: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged(Torture(Day(root, ends), monkeypatch).walk())
+
+
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.torture)])
+def test_a_disk_that_is_full_from_any_write_on_leaves_nothing(
+    root: Path, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is taken back while it is full; when there is room again ``recover`` ends the run."""
+    count = Filling(Day(root, "abort"), monkeypatch, every).walk()
+    print(f"\nwrites {count.boundaries.total()}, filled {count.kills.total()}, {dict(count.ways)}")
+    assert not count.wrong, "\n".join(count.wrong[:20])
+    assert count.ways["RunBroke"] > 3
