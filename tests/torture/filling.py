@@ -1,8 +1,8 @@
-"""Fill the disk at every write of a day, and see what is left.
+"""Fill the disk at every write of a day's journal, and see what is left.
 
 The process forks before a write, as in ``killing``; but the child's conductor lives and goes on, and from this write on
-nothing finds room: neither the journal nor more space for the ledger. The parent waits, puts both files back as they
-were, and goes on to the next write.
+the journal finds no room, and the ledger only what it had reserved. The parent waits, puts all back as it was, and
+goes on to the next write.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Filling(Torture):
     full = False
 
     def boundary(self, kind: str, torn: Torn | None = None) -> None:
-        if self.alive and kind.endswith(": before"):
+        if self.alive and kind == "journal: before":
             number, self.number = self.number, self.number + 1
             self.count.boundaries[kind] += 1
             if number % self.every == self.first % self.every:
@@ -41,8 +41,8 @@ class Filling(Torture):
 
     def _before(self, file: str, offset: int, data: bytes) -> None:
         """The ledger's space was reserved before: only the journal grows."""
-        if file == "journal" or not self.full:
-            self.boundary(f"{file}: before")
+        if file == "journal":
+            self.boundary("journal: before")
 
     def _written(self, file: str, data: bytes) -> None:
         self._pending[file] = data
@@ -52,12 +52,13 @@ class Filling(Torture):
             self.journalled += self._pending[file]
 
     def _fill(self, kind: str, number: int) -> None:
-        held = {path: path.read_bytes() for path in map(self.day.folder.joinpath, FILES) if path.exists()}
+        files = [*map(self.day.folder.joinpath, FILES), *(self.day.folder / "inbox").glob("*.json")]
+        held = {path: path.read_bytes() for path in files if path.exists()}
         out, into = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(out)
-            self.alive, self.into, self.full = False, into, kind == "journal: before"
+            self.alive, self.into, self.full = False, into, True
             self.day.truth.account.told = lambda call: None
             return
         os.close(into)
@@ -105,6 +106,6 @@ class Filling(Torture):
 
 def _put_back(path: Path, data: bytes) -> None:
     """In place, since the parent has it open."""
-    with path.open("r+b") as file:
+    with path.open("r+b" if path.exists() else "wb") as file:
         file.write(data)
         file.truncate()
