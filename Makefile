@@ -7,7 +7,7 @@ PY = $(VENV)/bin/python
 INSTALL = $(PY) -m pip install -q -c constraints.txt
 CODE = gameday tests benchmarks docs examples hatch_build.py
 
-.PHONY: run test check format bench docs build nightly test-aws judge constraints clean
+.PHONY: run test check format bench docs build nightly torture test-aws judge constraints clean
 
 run: $(VENV)/run.ready  ## a real game day on the embedded rehearsal, and its report
 	@rm -rf $(DEMO)
@@ -41,6 +41,9 @@ build: $(VENV)/ready  ## dist/: wheel and sdist
 
 nightly: $(VENV)/ready  ## what is too long for each change
 	$(PY) -m pytest -q -m nightly
+
+torture: $(VENV)/ready  ## kill the conductor at every boundary, and at 40 moments of real rehearsals; prints what is left
+	$(PY) -m pytest -q -s -m torture tests/torture
 
 test-aws: $(VENV)/ready  ## opt in: calls the account that AWS_PROFILE names
 	@test -n "$(AWS_PROFILE)" || { echo "name the account to call: make test-aws AWS_PROFILE=..." >&2; exit 2; }
