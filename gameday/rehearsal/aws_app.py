@@ -23,7 +23,7 @@ from gameday.rehearsal.permissions import Permissions
 from gameday.rehearsal.ssm_api import SsmApi
 from gameday.rehearsal.ssm_engine import SsmEngine
 
-OURS = ("monitoring", "fis", "logs", "xray")
+OURS = ("monitoring", "fis", "logs", "xray", "ssm")
 
 
 class AwsApp:
