@@ -55,7 +55,7 @@ def begin(
     clock: Clock | None = None,
 ) -> tuple[Conductor, Lock]:
     """Make the run's folder and its conductor, up to the go. The plan is on disk and its digest in the journal before
-    anything is touched. ``clock`` is given where a rehearsal needs no stand-in. ``checked`` is what the journal keeps of preflight, before the go. The lock must be held until
+    anything is touched. ``clock``: of a rehearsal without stand-in. ``checked`` is what the journal keeps of preflight, before the go. The lock must be held until
     the conductor has ended."""
     clock = clock or clock_of(rehearsal)
     run_dir = make_run(root, plan.scenario, wall_ms())
