@@ -137,10 +137,11 @@ class Day:
         self._recover(root)
         rehearsed = wishes.environment == REHEARSAL
         if rehearsed and alone(content, case.scenario.id):
-            rehearsal, endpoint, clock = None, NOBODY, clock_of(None, wishes.speed or DEFAULT_SPEED)
+            rehearsal, clock = None, clock_of(None, wishes.speed or DEFAULT_SPEED)
         else:
             rehearsal = self._rehearse(content, root, case.service.id) if rehearsed else None
-            endpoint, clock = rehearsal.endpoint if rehearsal else None, clock_of(rehearsal)
+            clock = clock_of(rehearsal)
+        endpoint = rehearsal.endpoint if rehearsal else NOBODY if rehearsed else None
         self.clock = clock
         channels = content.workspace.model.channels if content.workspace else {}
         filled = sockets(case.environment, endpoint, clock, channels)

@@ -55,8 +55,8 @@ def begin(
     clock: Clock | None = None,
 ) -> tuple[Conductor, Lock]:
     """Make the run's folder and its conductor, up to the go. The plan is on disk and its digest in the journal before
-    anything is touched. ``clock``: of a rehearsal without stand-in. ``checked`` is what the journal keeps of preflight, before the go. The lock must be held until
-    the conductor has ended."""
+    anything is touched. ``clock``: of a rehearsal without stand-in. ``checked`` is what the journal keeps of preflight,
+    before the go. The lock must be held until the conductor has ended."""
     clock = clock or clock_of(rehearsal)
     run_dir = make_run(root, plan.scenario, wall_ms())
     lock = take_lock(run_dir / LOCK)
