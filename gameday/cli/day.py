@@ -53,6 +53,7 @@ class Day:
         self.run_dir = Path()
         self.interrupts = 0
         self.display: Display | None = None
+        self.clock: Clock | None = None
 
     def __enter__(self) -> Day:
         """From here on a signal ends what was begun, and does not just kill us."""
@@ -109,7 +110,7 @@ class Day:
         checked.stop_if_not_ready()
         by = self._go(plan)
         conductor, lock = begin(root, plan, filled, rehearsal, unattended=self.wishes.unattended, go_by=by,
-                                checked=checked.drafts(),
+                                checked=checked.drafts(), clock=self.clock,
                                 approved_by=[a.by.role for a in check_approved(root, plan, wall_ms())],
                                 show=lambda run_dir, clock: self._show(plan, run_dir, clock))  # fmt: skip
         self.stack.callback(lock.release)
@@ -125,6 +126,7 @@ class Day:
         from gameday.planning import build_plan
         from gameday.planning.case import open_case
         from gameday.wiring.locks import lock_service
+        from gameday.wiring.rehearsing import DEFAULT_SPEED, NOBODY, alone
         from gameday.wiring.sockets import sockets
         from gameday.wiring.starting import clock_of
 
@@ -133,8 +135,14 @@ class Day:
         case = open_case(content, scenario_id(content, wishes.scenario), wishes.environment)
         self.stack.callback(lock_service(root, wishes.environment, case.service.id).release)
         self._recover(root)
-        rehearsal = self._rehearse(content, root, case.service.id) if wishes.environment == REHEARSAL else None
-        endpoint, clock = rehearsal.endpoint if rehearsal else None, clock_of(rehearsal)
+        rehearsed = wishes.environment == REHEARSAL
+        if rehearsed and alone(content, case.scenario.id):
+            rehearsal, clock = None, clock_of(None, wishes.speed or DEFAULT_SPEED)
+        else:
+            rehearsal = self._rehearse(content, root, case.service.id) if rehearsed else None
+            clock = clock_of(rehearsal)
+        endpoint = rehearsal.endpoint if rehearsal else NOBODY if rehearsed else None
+        self.clock = clock
         channels = content.workspace.model.channels if content.workspace else {}
         filled = sockets(case.environment, endpoint, clock, channels)
         self._tell_leftovers(root, wishes.environment, filled)

@@ -193,7 +193,7 @@ class Conductor:
 
     def _end(self, end: End) -> None:
         """What could not be taken back so far is tried once more first, so that the last word is the truth."""
-        if self.deadman.still_set(self.effects, self.ledger):
+        if self.deadman.still_set(self.effects, self.ledger) or self.mapping.awaited(self.state, self.clock.now()):
             return
         self._undone = True
         self.undo_rest("end of the run")

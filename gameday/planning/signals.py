@@ -48,10 +48,11 @@ def _keep(found: dict[str, Signal], signal: Signal) -> None:
 
 def _names(case: Case, steps: Sequence[PlannedStep]) -> Iterator[str]:
     yield from case.scenario.observe
-    for tolerance in case.service.tolerances:
-        yield from tolerance.signals
-    for technology in case.service.resources.technology:
-        yield from (name for _, name in technology.measure.observers())
+    if case.scenario.method != "tabletop" or case.scenario.guards:  # a tabletop measures no tolerance
+        for tolerance in case.service.tolerances:
+            yield from tolerance.signals
+        for technology in case.service.resources.technology:
+            yield from (name for _, name in technology.measure.observers())
     yield from (guard.signal for guard in case.scenario.guards if isinstance(guard, SignalGuard))
     for step in steps:
         yield from (c.signal for c in _conditions(step) if c)

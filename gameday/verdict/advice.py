@@ -71,6 +71,8 @@ def _detail(code: str, plan: Plan, tolerance: Tolerance, facts: Facts, window: E
 
 
 def _not_measured(plan: Plan, tolerance: Tolerance) -> str:
+    if plan.method == "tabletop":
+        return "This was a tabletop, which breaks nothing and measures no tolerance: a day with method: live does."
     if tolerance.metric in LEDGER_METRICS:
         return "No canary ledger was reconciled; one is kept in a rehearsal only." if tolerance.measure.ledger else ""
     if tolerance.measure.sampled_by == "request" and tolerance.measure.rate < 1:

@@ -32,12 +32,12 @@ from gameday.protocols import Fault
 from gameday.reports.files import write_whole
 from gameday.runs import JOURNAL, LOCK, is_live, runs_folder
 from gameday.wiring.locks import LEDGER, take_lock
+from gameday.wiring.rehearsing import NOBODY, asks_nobody
 from gameday.wiring.sockets import sockets
 from gameday.wiring.starting import conduct
 from gameday.wiring.sweeping import of_run, regions_of
 from gameday.wiring.taking_over import (
     ENDED_WITH_REHEARSAL,
-    NOBODY,
     Known,
     Reached,
     for_undo,
@@ -152,7 +152,7 @@ def _unheard(_: Draft) -> None:
 def _by_tag(world: Reached, run: str, plan: Plan | None, until: Ms, emit: Emit) -> str:
     """Remove what the provider says is there and bears this run's tag, though no ledger speaks of it; what is still
     there at the end, in words, or nothing. Where AWS does not let us look, ledger and witnesses stand alone."""
-    if world.filled is None:
+    if world.filled is None or (plan is not None and asks_nobody(plan)):
         return ""
     wait, wrong, places = 500, "", regions_of(world.filled, plan, world.clock)
     while True:

@@ -7,16 +7,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gameday.clock import Anchor, Ms, ScenarioClock
+from gameday.clock import Anchor, Clock, Ms, ScenarioClock
 from gameday.errors import could_not_start
 from gameday.model.content import Content
+from gameday.model.workspace import REHEARSAL
 
 if TYPE_CHECKING:
+    from gameday.plan import Plan
     from gameday.rehearsal.client import Rehearsal
 
 DEFAULT_SPEED = 20.0
 SLOWEST_DEFAULT = 5.0
 RECORD = "rehearsal.json"
+NOBODY = "http://127.0.0.1:9"  # an AWS that does not answer: the rehearsal has ended, or none was needed
+
+
+def asks_nobody(plan: Plan) -> bool:
+    """Whether a rehearsal of this plan needs no stand-in: a tabletop that reads no signal and makes no call."""
+    return plan.environment == REHEARSAL and plan.method == "tabletop" and not plan.signals and not plan.calls
 
 
 def open_rehearsal(root: Path, content: Content, service: str, speed: float | None) -> Rehearsal:
@@ -43,12 +51,37 @@ def open_rehearsal(root: Path, content: Content, service: str, speed: float | No
     return found
 
 
+def alone(content: Content, scenario: str) -> bool:
+    """Whether a rehearsal of this scenario asks nobody; what is no tabletop is not even planned for that."""
+    from gameday.planning import build_plan
+
+    if content.scenarios[scenario].model.method != "tabletop":
+        return False
+    return asks_nobody(build_plan(content, scenario, REHEARSAL, {}))
+
+
 def remember(run_dir: Path, rehearsal: Rehearsal) -> None:
     """Which daemon this run was rehearsed on, so that ``recover`` knows whether it is still there."""
     anchor = rehearsal.anchor
     record = {"pid": rehearsal.pid, "started": rehearsal.started, "speed": rehearsal.speed, "kept": rehearsal.kept,
               "anchor": {"monotonic_ns": anchor.monotonic_ns, "scenario_ms": anchor.scenario_ms}}  # fmt: skip
     (run_dir / RECORD).write_text(json.dumps(record) + "\n", "utf-8")
+
+
+def remember_clock(run_dir: Path, clock: Clock) -> None:
+    """At which speed and since when a day without a stand-in runs, so that another conductor goes on by its clock."""
+    assert isinstance(clock, ScenarioClock)
+    anchor = {"monotonic_ns": clock.anchor.monotonic_ns, "scenario_ms": clock.anchor.scenario_ms}
+    record = {"speed": clock.speed, "kept": False, "anchor": anchor}
+    (run_dir / RECORD).write_text(json.dumps(record) + "\n", "utf-8")
+
+
+def remembered_clock(run_dir: Path) -> Clock | None:
+    """The clock of a day without a stand-in; None when its folder does not say."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        held = json.loads((run_dir / RECORD).read_text("utf-8"))
+        return ScenarioClock(Anchor(**held["anchor"], speed=held["speed"]))
+    return None
 
 
 def still_there(run_dir: Path, root: Path) -> Rehearsal | None:

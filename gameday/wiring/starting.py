@@ -26,7 +26,7 @@ from gameday.reports.files import write_whole
 from gameday.runs import JOURNAL, LOCK, make_run
 from gameday.wiring.locks import LEDGER, PLAN, Lock, lock_service, rehearsal_lock, take_lock
 from gameday.wiring.preflight import door_of
-from gameday.wiring.rehearsing import remember
+from gameday.wiring.rehearsing import asks_nobody, remember, remember_clock
 from gameday.wiring.sockets import Sockets
 from gameday.wiring.switches import dead_man, stop_conditions
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["LEDGER", "PLAN", "Lock", "begin", "clock_of", "conduct", "lock_service", "rehearsal_lock", "take_lock"]
 
 
-def clock_of(rehearsal: Rehearsal | None) -> Clock:
-    """The rehearsal's own, else real time."""
-    return rehearsal.clock() if rehearsal else ScenarioClock(Anchor.here())
+def clock_of(rehearsal: Rehearsal | None, speed: float = 1.0) -> Clock:
+    """The rehearsal's own; else real time, or so many times faster where nothing but people is rehearsed."""
+    return rehearsal.clock() if rehearsal else ScenarioClock(Anchor.here(speed))
 
 
 def begin(
@@ -52,11 +52,12 @@ def begin(
     checked: Sequence[Draft] = (),
     approved_by: Sequence[str] = (),
     show: Callable[[Path, Clock], Show],
+    clock: Clock | None = None,
 ) -> tuple[Conductor, Lock]:
     """Make the run's folder and its conductor, up to the go. The plan is on disk and its digest in the journal before
-    anything is touched. ``checked`` is what the journal keeps of preflight, before the go. The lock must be held until
-    the conductor has ended."""
-    clock = clock_of(rehearsal)
+    anything is touched. ``clock``: of a rehearsal without stand-in. ``checked`` is what the journal keeps of preflight,
+    before the go. The lock must be held until the conductor has ended."""
+    clock = clock or clock_of(rehearsal)
     run_dir = make_run(root, plan.scenario, wall_ms())
     lock = take_lock(run_dir / LOCK)
     assert lock is not None  # the folder is new
@@ -65,6 +66,8 @@ def begin(
     (run_dir / "inbox").mkdir()
     if rehearsal:
         remember(run_dir, rehearsal)
+    elif asks_nobody(plan):
+        remember_clock(run_dir, clock)
     journal = Journal.create(run_dir / JOURNAL)
     journal.claim(os.getpid(), clock.now(), clock.wall())
     conductor = conduct(run_dir, plan, sockets, rehearsal, journal, clock, unattended=unattended)

@@ -22,14 +22,21 @@ from gameday.model.workspace import REHEARSAL, REHEARSAL_ENVIRONMENT, Environmen
 from gameday.plan import Plan, load_plan
 from gameday.protocols import Fault, ProviderStatus, Trace
 from gameday.runs import JOURNAL
-from gameday.wiring.rehearsing import RECORD, clock_after, end_leftovers, still_there
+from gameday.wiring.rehearsing import (
+    NOBODY,
+    RECORD,
+    asks_nobody,
+    clock_after,
+    end_leftovers,
+    remembered_clock,
+    still_there,
+)
 from gameday.wiring.sockets import Configured, Sockets, sockets
 from gameday.wiring.starting import PLAN
 
 if TYPE_CHECKING:
     from gameday.rehearsal.client import Rehearsal
 
-NOBODY = "http://127.0.0.1:9"  # an AWS that does not answer, when the rehearsal has ended
 ENDED_WITH_REHEARSAL = "the rehearsal and all its processes are gone"
 
 
@@ -91,6 +98,9 @@ def reach(root: Path, found: Known, channels: Configured | None = None) -> Reach
         environment = found.plan.environment_definition if found.plan else _by_name(root, found.state.environment)
         filled = None if environment is None else sockets(environment, None, channels=channels)
         return Reached(filled, ScenarioClock(Anchor.here()))
+    own = remembered_clock(found.run_dir) if found.plan and asks_nobody(found.plan) else None
+    if found.plan and own and own.now() >= found.state.last_ms:  # else the machine was started anew
+        return Reached(sockets(found.plan.environment_definition, NOBODY, own, channels), own)
     rehearsal = still_there(found.run_dir, root)
     if rehearsal is not None:
         clock = rehearsal.clock()

@@ -83,6 +83,43 @@ def test_a_graph_that_cannot_be_read_is_journalled_a_few_times_and_the_day_goes_
     assert bench.results() == {"stop": "done"}
 
 
+def test_an_aborted_day_waits_with_its_last_word_until_the_graph_of_its_faults_has_settled(
+    day: tuple[Bench, XRay],
+) -> None:
+    """Faults are taken back at once all the same."""
+    bench, xray = day
+    bench.others = [xray]
+    bench.crash()
+    bench.at(120, lambda: bench.conductor.ask_abort("enough"))
+    assert bench.run() == "aborted"
+    bench.check()
+    assert [event.what["window"] for event in bench.of("graph.seen")] == ["baseline", "fault"]
+    assert all(at >= window.end_ms + MINUTE for at, window in xray.asked)
+    assert bench.verdict()["graph"]["broken"]["rise"] == 0.9
+
+
+def test_a_day_that_is_aborted_before_anything_broke_waits_for_no_graph(day: tuple[Bench, XRay]) -> None:
+    bench, xray = day
+    bench.others = [xray]
+    bench.crash()
+    bench.once(lambda state: state.phase == "baseline", lambda: bench.conductor.ask_abort("enough"))
+    assert bench.run() == "aborted"
+    assert not xray.asked
+
+
+def test_a_graph_that_nobody_answers_for_holds_the_last_word_up_for_seconds_only(
+    day: tuple[Bench, XRay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its effect is begun and never comes back."""
+    bench, xray = day
+    begin = bench.effects.run
+    bench.effects.run = lambda key, work: key.startswith("graph:") or begin(key, work)  # type: ignore[method-assign]  # the thread hangs
+    bench.at(120, lambda: bench.conductor.ask_abort("enough"))
+    assert run(bench, xray) == "aborted"
+    ended, over = bench.state.faults["stop"].ended_ms, bench.clock.now()
+    assert ended is not None and MINUTE < over - ended < MINUTE + 20 * S
+
+
 def test_a_conductor_that_takes_the_run_over_does_not_ask_again(day: tuple[Bench, XRay]) -> None:
     bench, xray = day
     bench.others = [xray]

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gameday.faults.fis import FisSettings
+from gameday.faults.ssm import SsmSettings
 from gameday.model.scenario import Condition
 from gameday.model.service import Technology
 from gameday.model.types import parse_duration
@@ -70,6 +71,22 @@ class Outlined(Silent):
             gone=Condition(signal=seen[0].id, equals=0) if seen else None,
         )
         return replace(said, **self.changes)
+
+
+class OutlinedDocument(Silent):
+    """The same for the keys of ``fault: ssm``: the instances are made up."""
+
+    name = "ssm"
+    settings = SsmSettings
+
+    def outline(
+        self, step: str, settings: BaseModel, targets: Sequence[Technology], environment: Environment
+    ) -> Outline:
+        assert isinstance(settings, SsmSettings)
+        arns = tuple(f"arn:aws:ec2:{environment.region}:{environment.account}:instance/i-{t.id}" for t in targets)
+        call = Call(step=step, service="ssm", operation="SendCommand", why="the fault")
+        return Outline(action=settings.action, targets={"Instances": arns}, duration_ms=settings.lasts_ms,
+                       one_shot=False, takes_duration=settings.takes_duration, calls=[call])  # fmt: skip
 
 
 def _arn(target: Technology, environment: Environment) -> str:

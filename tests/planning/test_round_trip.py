@@ -13,20 +13,22 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gameday.errors import DamagedRun, InvalidFiles
+from gameday.faults.chaostoolkit.fault import ChaosFault
 from gameday.model.load import load_content
 from gameday.model.scenario import COMPARISONS, Condition
 from gameday.model.types import parse_percent, write_duration, write_percent
+from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.plan import Plan, Signal, dump_plan, load_plan
 from gameday.planning import build_plan
-from tests.planning.a_provider import Outlined
+from tests.planning.a_provider import Outlined, OutlinedDocument
 from tests.planning.a_workspace import ROOT
 
 CONTENT = load_content(ROOT)
-PLANS = [
-    build_plan(CONTENT, ident, "rehearsal", {"fis": Outlined()})
-    for ident, loaded in sorted(CONTENT.scenarios.items())
-    if {getattr(step, "fault", "fis") for step in loaded.model.timeline} == {"fis"}
-]
+FAULTS: dict[str, Any] = {
+    "fis": Outlined(), "ssm": OutlinedDocument(), "chaostoolkit": ChaosFault(REHEARSAL_ENVIRONMENT, None),
+}  # fmt: skip
+PLANS = [build_plan(CONTENT, ident, "rehearsal", FAULTS) for ident in sorted(CONTENT.scenarios)]
+"""Of all that ships."""
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -87,6 +89,11 @@ def back(plan: Plan, folder: Path) -> Plan:
     path = folder / "plan.json"
     path.write_bytes(dump_plan(plan))
     return load_plan(path)
+
+
+def test_every_provider_is_among_the_shipped_scenarios() -> None:
+    assert {step.fault.provider for plan in PLANS for step in plan.steps if step.fault} >= FAULTS.keys()
+    assert any(plan.method == "tabletop" for plan in PLANS)
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.scenario)

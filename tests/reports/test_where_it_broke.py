@@ -51,5 +51,5 @@ def test_no_edge_that_broke_is_said(tmp_path: Path) -> None:
     assert "No edge" in said and "Seen and not on the map: edge to payments-function" in said
 
 
-def test_without_a_graph_there_is_no_section(tmp_path: Path) -> None:
-    assert "Where it broke" not in report(tmp_path)
+def test_without_a_graph_it_says_that_no_place_is_named(tmp_path: Path) -> None:
+    assert "No service graph was read, so no place is named." in section(report(tmp_path))

@@ -24,12 +24,12 @@ EXPECTED = {
     "tabletop-scheme-outage": "not tested",
 }
 BROKEN = {
+    "guard-stops-the-day": ("edge", "payments-function"),
     "payment-functions-stop": ("edge", "payments-function"),
     "pay-day-collapse": ("edge", "payments-function"),
     "ledger-replication-paused": ("edge", "payments-function"),
 }
-"""As X-Ray sees it. A day that is stopped may end before the traces of its fault have settled; in the others nothing
-breaks that a customer's trace meets."""
+"""As X-Ray sees it; in the others nothing breaks that a customer's trace meets."""
 BUSY = "import time\nend = time.monotonic() + 900\nwhile time.monotonic() < end: pass"
 
 
