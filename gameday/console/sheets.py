@@ -97,7 +97,7 @@ def words(markdown: str) -> Markup:
     read = MarkdownIt("commonmark", {"html": False}).enable("table")
     made = read.render(markdown)
     made = made.replace("<table>", '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table>')
-    return Markup(made.replace("</table>", "</table></div>"))  # noqa: S704 (made by a reader that takes no HTML)
+    return Markup(made.replace("</table>", "</table></div>"))  # noqa: S704  # made by a reader that takes no HTML
 
 
 @router.get("/static/{version}/{name}")

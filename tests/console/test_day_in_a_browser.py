@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gameday.journal.store import read
@@ -107,6 +108,7 @@ def the_day(browser: Browser, workspace: Path) -> tuple[str, list[Person]]:
     return run, [facilitator, player, evaluator, reader]
 
 
+@pytest.mark.nightly  # four minutes at speed 1
 def test_a_game_day_in_a_browser(tmp_path: Path) -> None:
     """What they did stands in the journal with their roles, every fault is gone, and no browser complained."""
     workspace = new_workspace(tmp_path / "ws", five_minutes=SCENARIO)

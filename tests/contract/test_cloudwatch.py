@@ -160,3 +160,19 @@ def test_cloudwatch_delete_alarms(account: Account, alarm: str) -> None:
     """It is gone at once, for whoever asks."""
     account.client("cloudwatch").delete_alarms(AlarmNames=[alarm])
     assert described(account, alarm) == []
+
+
+def test_cloudwatch_list_tags_for_resource(account: Account, alarm: str) -> None:
+    """The tags that an alarm was made with, and none for one that has none."""
+    cloudwatch, name = account.client("cloudwatch"), "gameday-contract-tagged"
+    cloudwatch.put_metric_alarm(
+        AlarmName=name, Namespace=NAMESPACE, MetricName="alarmed", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=1, ComparisonOperator="GreaterThanOrEqualToThreshold", Tags=[{"Key": "gameday:run", "Value": "r-1"}],
+    )  # fmt: skip
+    try:
+        arns = {one["AlarmName"]: one["AlarmArn"] for one in described(account, name, alarm)}
+        tagged = cloudwatch.list_tags_for_resource(ResourceARN=arns[name])["Tags"]
+        assert tagged == [{"Key": "gameday:run", "Value": "r-1"}]
+        assert cloudwatch.list_tags_for_resource(ResourceARN=arns[alarm])["Tags"] == []
+    finally:
+        cloudwatch.delete_alarms(AlarmNames=[name])

@@ -128,7 +128,7 @@ def test_targets_in_two_accounts_are_one_experiment_that_acts_in_both(world: Wor
     assert outline.targets == {"Instances": (ours, theirs)} and others not in outline.targets["Instances"]
     assert (outline.region, list(outline.accounts), outline.tags) == ("eu-west-2", [OWN, PAYMENTS], {})
     assert outline.effective is None, "no one signal shows what is in two accounts"
-    assert ("CreateTargetAccountConfiguration", "2") in [(c.operation, c.times) for c in outline.calls]
+    assert ("CreateTargetAccountConfiguration", "4") in [(c.operation, c.times) for c in outline.calls]
     assert world.fault.preview(order) == []
     notes: list[Trace] = []
     trace = world.fault.start(order, notes.append)

@@ -47,7 +47,7 @@ def test_the_steps_of_the_shipped_scenario_are_as_written(shipped: Plan) -> None
 
 
 def test_what_the_day_rests_on_is_in_the_plan(shipped: Plan) -> None:
-    assert [t.id for t in shipped.tolerances][:2] == ["payments-outage", "payments-failed"]
+    assert [t.id for t in shipped.tolerances] == ["payments-outage", "payments-failed", "ledger-loss", "ledger-whole"]
     assert [r.id for r in shipped.runbooks] == ["payments-failover"]
     assert shipped.deputies == {"payments-on-call": "platform-on-call"}
     assert sorted(shipped.scripts) == ["incident-commander", "payments-on-call"]

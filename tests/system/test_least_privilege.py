@@ -1,4 +1,4 @@
-"""A whole game day with nothing but the policy that ``gameday iam`` prints: it is enough, and each part of it is needed.
+"""A whole game day with nothing but the policy that ``gameday iam`` prints: it is enough, and all of it is needed.
 
 The stand-in weighs actions and resources with moto's own matcher; conditions are checked as text elsewhere.
 """
