@@ -9,7 +9,7 @@ and the signals alone; the **report** tells it::
                                                                   v
                                               Journal + signals (append-only) --judge--> Verdict --tell--> Report
                                                                   ^
-                                 CLI only reads it, and drops commands into the inbox (ack, note, hold, skip, abort)
+                         CLI and console only read it, and drop commands into the inbox (ack, note, hold, skip, abort)
 """
 
 __version__ = "0.1.0"
