@@ -172,3 +172,16 @@ class CloudWatch:
     def delete_alarms(self, AlarmNames: list[str]) -> None:
         self._account.alarms.delete(AlarmNames)
         self._account.told("DeleteAlarms")
+
+    def get_paginator(self, operation: str) -> Any:
+        """Of DescribeAlarms by prefix: one page."""
+        assert operation == "describe_alarms"
+        return self
+
+    def paginate(self, AlarmNamePrefix: str, AlarmTypes: list[str]) -> list[Any]:
+        found = self._account.alarms.found
+        return [{"MetricAlarms": [one.view() for name, one in found.items() if name.startswith(AlarmNamePrefix)]}]
+
+    def list_tags_for_resource(self, ResourceARN: str) -> Any:
+        found = [one for one in self._account.alarms.found.values() if one.view()["AlarmArn"] == ResourceARN]
+        return {"Tags": found[0].settings.get("Tags", []) if found else []}
