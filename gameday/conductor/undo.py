@@ -127,6 +127,6 @@ def _tell(emit: Emit, draft: Draft) -> None:
     """Say it; undo goes on when nobody can hear, since a full disk must not keep the next fault in place."""
     try:
         emit(draft)
-    except Exception:  # whatever the journal raises, the other leftovers get their turn
+    except Exception as error:  # whatever the journal raises, the other leftovers get their turn
         what = draft.what.get("step")
-        logging.getLogger(__name__).exception("%s of step %s could not be journalled", draft.type, what)
+        logging.getLogger(__name__).error("%s of step %s could not be journalled: %s", draft.type, what, error)
