@@ -133,7 +133,6 @@ def ended_by_the_watchdog(run_dir: Path) -> str:
     return told
 
 
-@pytest.mark.nightly  # not seen to pass since the watchdog waits for a resume
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.nightly)])
 def test_the_run_of_a_dead_or_hung_conductor_is_undone_and_ended_before_anybody_recovers(
     workspace: Path, a_proxy: tuple[Proxy, int], number: signal.Signals
