@@ -38,7 +38,10 @@ def plan_calls(
     """Faults first, in the order of the timeline; then reads; what people may ask for; and preflight with all else
     that belongs to no step. ``day_ms`` is from the start of the baseline to the end."""
     faults = [call for outline in outlines for call in outline.calls]
-    return (*faults, *_reads(signals, day_ms), *_asked(case, steps), *preflight_calls(case, steps, signals))
+    day = (*faults, *_reads(signals, day_ms), *_asked(case, steps))
+    if not day and case.scenario.method == "tabletop" and case.rehearsed:
+        return ()  # people and process alone, and no account either: nobody is asked anything
+    return (*day, *preflight_calls(case, steps, signals))
 
 
 def _reads(signals: Sequence[Signal], day_ms: int) -> Iterator[Call]:

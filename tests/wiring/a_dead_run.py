@@ -4,14 +4,18 @@ virtual clock."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gameday.conductor.walk import Show
-from gameday.model.workspace import REHEARSAL_ENVIRONMENT
+from gameday.faults.heartbeat import HeartbeatAlarm
+from gameday.model.workspace import REHEARSAL_ENVIRONMENT, REHEARSAL_REGION
 from gameday.plan import Plan, dump_plan
+from gameday.protocols import Tagged
 from gameday.wiring.resuming import resume
 from gameday.wiring.sockets import Sockets, sockets
+from gameday.wiring.sweeping import in_region
 from gameday.wiring.taking_over import Reached
 from tests.conductor.bench import Bench, S
 
@@ -48,9 +52,18 @@ def died(bench: Bench, dead_s: float = 0) -> Bench:
     return bench
 
 
+class NoAlarm(HeartbeatAlarm):
+    """The heartbeat of an account that holds no alarm of ours."""
+
+    def tagged(self) -> Sequence[Tagged]:
+        return []
+
+
 def world_of(bench: Bench) -> Reached:
-    aws = sockets(REHEARSAL_ENVIRONMENT, "http://127.0.0.1:9").aws
+    """Of one Region; no AWS answers there, so whoever asks for more than the bench has fails."""
+    aws = sockets(in_region(REHEARSAL_ENVIRONMENT, REHEARSAL_REGION), "http://127.0.0.1:9").aws
     filled: Any = Sockets(aws, {"fis": bench.world}, [bench.watch, *bench.others], bench.paper)
+    vars(filled)["heartbeat"] = NoAlarm(aws)  # a cached property: this is what it holds
     return Reached(filled, bench.clock, None, bench.effects)
 
 

@@ -26,6 +26,7 @@ from gameday.wiring.sockets import Sockets
 from gameday.wiring.starting import lock_service, take_lock
 from gameday.wiring.sweeping import Regions, look, sweep, told_at_start
 from tests.conductor.bench import a_plan, fault
+from tests.wiring.a_dead_run import NoAlarm
 
 SETTINGS = {
     "action": "aws:lambda:invocation-error",
@@ -155,7 +156,7 @@ class Door:
         self.engine.automations["AWS-StopEC2Instance"] = Minute()
         self.api = SsmApi(self.engine)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, account: str | None = None, region: str | None = None) -> Any:
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -193,7 +194,9 @@ def test_commands_and_automations_are_found_by_their_mark(tmp_path: Path) -> Non
     lock = take_lock(folder / LOCK)
     assert lock is not None
     automations = [t for t in there if t.kind == "SSM automation"]
-    found = sweep(tmp_path, REHEARSAL, {"eu-west-2": filled(door, ssm=ssm)}, VirtualClock())
+    there_alone = filled(door, ssm=ssm)
+    vars(there_alone)["heartbeat"] = NoAlarm(door)  # a cached property: this is what it holds
+    found = sweep(tmp_path, REHEARSAL, {"eu-west-2": there_alone}, VirtualClock())
     assert found.clean and kinds(found.gone) == ["SSM command"]
     assert [x.what.id for x in found.held] == [t.id for t in automations]
     lock.release()
