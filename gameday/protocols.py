@@ -100,7 +100,16 @@ class ProviderStatus:
     targets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-class Fault(Protocol):
+class Stops(Protocol):
+    """All that undo needs of a provider."""
+
+    def stop(self, trace: Trace) -> ProviderStatus:
+        """Stop and clean up, idempotent; called again until ended and clean. Must find the fault by token or tags
+        when ``trace`` has no ids yet."""
+        ...
+
+
+class Fault(Stops, Protocol):
     """Something that breaks something. ``settings`` is its own strict model of the step's keys.
 
     Recovery asks it to stop even when the rehearsal of its run has ended; ``in_aws = True`` on the class says that all
@@ -116,11 +125,6 @@ class Fault(Protocol):
 
     def poll(self, trace: Trace) -> ProviderStatus:
         """What the provider says now; a time-out raises, it is never 'ended'."""
-        ...
-
-    def stop(self, trace: Trace) -> ProviderStatus:
-        """Stop and clean up, idempotent; called again until ended and clean. Must find the fault by token or tags
-        when ``trace`` has no ids yet."""
         ...
 
 

@@ -11,8 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from gameday.clock import Ms
 from gameday.conductor.actions import (
     CallStep,
@@ -32,7 +30,18 @@ from gameday.journal.state import State
 from gameday.model.measure import Moment
 from gameday.model.runbook import RunbookCall
 from gameday.plan import Plan, PlannedFault, where
-from gameday.protocols import Channel, Exhibits, Fault, Ledgers, Lever, Note, Order, Prompt, ProviderStatus, Trace
+from gameday.protocols import (
+    Channel,
+    Exhibits,
+    Fault,
+    Ledgers,
+    Lever,
+    Order,
+    Prompt,
+    ProviderStatus,
+    Stops,
+    Trace,
+)
 from gameday.verdict.integrity import reconciled
 
 MakeCall = Callable[[RunbookCall], str]
@@ -73,6 +82,7 @@ class Performer:
     ledgers: Ledgers | None = None
     keep: Keep | None = None
     stops: Sequence[str] = ()  # ARNs of the heartbeat's alarms, one a Region: each a stop condition of the faults there
+    beside: Mapping[str, Stops] = field(default_factory=dict)  # what else undo may meet on the ledger
     levers: Mapping[str, Lever] = field(default_factory=dict)  # by account and Region
     stopping: set[str] = field(default_factory=set)
     starting: set[str] = field(default_factory=set)
@@ -206,7 +216,7 @@ class Performer:
             what["why"] = f"{type(error).__name__}: {error}"[:500]
         return [Draft("fault.exhibits", what)]
 
-    def _careful(self, fault: Fault, trace: Trace) -> ProviderStatus:
+    def _careful(self, fault: Stops, trace: Trace) -> ProviderStatus:
         """Stop it. An answer is believed only if no start was under way when it was asked for: a call of that start
         may have arrived after the provider looked."""
         with self.lock:
@@ -216,12 +226,12 @@ class Performer:
             return ProviderStatus("unknown", f"its start was still under way, and then it was {status.state}")
         return status
 
-    def for_undo(self) -> Mapping[str, Fault]:
+    def for_undo(self) -> Mapping[str, Stops]:
         """The providers as undo may use them: from now on no start changes anything more, and none that is still under
         way makes undo believe that nothing is there."""
         with self.lock:
             self.stopping.update(step.id for step in self.plan.steps)
-        return {name: _Careful(self, fault, name, fault.settings) for name, fault in self.faults.items()}
+        return {name: _Careful(self, fault) for name, fault in {**self.faults, **self.beside}.items()}
 
     def _deliver(self, prompt: Prompt) -> list[Draft]:
         receipt = str(self.channel.deliver(prompt))
@@ -280,15 +290,7 @@ class _Careful:
     """A provider during undo, which asks it to stop and nothing else."""
 
     performer: Performer
-    fault: Fault
-    name: str
-    settings: type[BaseModel]
-
-    def start(self, order: Order, note: Note) -> Trace:
-        raise Withdrawn(f"{order.step} is being undone")
-
-    def poll(self, trace: Trace) -> ProviderStatus:
-        return self.fault.poll(trace)
+    fault: Stops
 
     def stop(self, trace: Trace) -> ProviderStatus:
         return self.performer._careful(self.fault, trace)

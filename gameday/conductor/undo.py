@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from gameday.clock import Clock
 from gameday.conductor.ledger import Ledger, Leftover, Outstanding, outstanding
 from gameday.journal.events import Draft
-from gameday.protocols import Fault, ProviderStatus
+from gameday.protocols import ProviderStatus, Stops
 
 FIRST_WAIT_MS = 200
 LONGEST_WAIT_MS = 10_000
@@ -26,7 +26,7 @@ Emit = Callable[[Draft], None]
 
 def undo_all(
     ledger: Ledger,
-    faults: Mapping[str, Fault],
+    faults: Mapping[str, Stops],
     clock: Clock,
     emit: Emit,
     deadline_ms: int,
@@ -58,7 +58,7 @@ class _Undo:
     """One call of undo: what it works with, and what is still wrong with each step."""
 
     ledger: Ledger
-    faults: Mapping[str, Fault]
+    faults: Mapping[str, Stops]
     emit: Emit
     stop_within_s: float
     wrong: dict[str, str]
@@ -97,7 +97,7 @@ class _Undo:
         return ""
 
 
-def _stop(fault: Fault, trace: dict[str, str], within_s: float) -> ProviderStatus | Exception:
+def _stop(fault: Stops, trace: dict[str, str], within_s: float) -> ProviderStatus | Exception:
     """What the provider answers, or raises, in a thread of its own: one that hangs is left behind and tried again."""
     answer: queue.SimpleQueue[ProviderStatus | Exception] = queue.SimpleQueue()
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gameday.clock import Ms
 from gameday.console.access import Role
 from gameday.console.views import Line
 from gameday.journal.events import Event
 from gameday.journal.state import State
 from gameday.plan import Plan
-from gameday.reports.telling import Told, asks, short, tell
+from gameday.reports.telling import Repeats, Told, asks, short, tell
 from gameday.reports.words import offset
 
 KEPT = 500  # lines; the journal has all
-REPEAT_AFTER_MS = 60_000
 
 
 @dataclass
@@ -25,7 +23,7 @@ class WatchLines:
     plan: Plan
     role: Role
     told: list[Line] = field(default_factory=list)
-    _unread: dict[str, Ms] = field(default_factory=dict)
+    _repeats: Repeats = field(default_factory=Repeats)
 
     def take(self, event: Event, state: State) -> Line | None:
         """One more event, which ``state`` holds already."""
@@ -36,14 +34,7 @@ class WatchLines:
     def _left_out(self, event: Event) -> bool:
         if event.type == "command.refused":
             return self.role == "reader"  # a refusal may name what is to come
-        if event.type != "observer.failed":
-            return False
-        key = f"{event.what.get('source')}: {event.what.get('error')}"
-        since = self._unread.get(key)
-        if since is not None and event.at - since < REPEAT_AFTER_MS:
-            return True
-        self._unread[key] = event.at
-        return False
+        return self._repeats.again(event)
 
 
 @dataclass

@@ -11,15 +11,13 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
 from gameday.aws import Aws, CallFailed, told
 from gameday.errors import Problem
 from gameday.faults.fis_template import RUN_TAG
 from gameday.faults.targets import partition
 from gameday.model.workspace import Environment
 from gameday.plan import DeadMan
-from gameday.protocols import Fault, Note, Order, ProviderStatus, Sweeps, Tagged, Trace
+from gameday.protocols import ProviderStatus, Stops, Sweeps, Tagged, Trace
 
 NAMESPACE, METRIC = "Gameday", "Heartbeat"
 NAMED, KIND = "gameday-heartbeat-", "dead-man's alarm"
@@ -42,7 +40,6 @@ class HeartbeatAlarm:
     alarm that the trace means, in whichever Region."""
 
     name = "dead-man"
-    settings: type[BaseModel] = BaseModel
     in_aws = True
 
     def __init__(self, aws: Aws) -> None:
@@ -86,15 +83,6 @@ class HeartbeatAlarm:
         with told("cloudwatch DescribeAlarms"):
             said = self._cloudwatch.describe_alarms(AlarmNames=[alarm_name(run)], AlarmTypes=["MetricAlarm"])
         return next(iter(said["MetricAlarms"]), None)
-
-    def start(self, order: Order, note: Note) -> Trace:
-        """A scenario cannot have it as a fault."""
-        raise NotImplementedError("the dead-man's switch is no fault")
-
-    def poll(self, trace: Trace) -> ProviderStatus:
-        """Whether it is there."""
-        state = self.at(trace.get("region")).state(trace["run"])
-        return ProviderStatus("active" if state else "ended", state or "no such alarm", clean=state is None)
 
     def stop(self, trace: Trace) -> ProviderStatus:
         """Delete the alarm and look whether it is gone. Idempotent. The detail says whether it had fired."""
@@ -173,5 +161,5 @@ def _dimensions(run: str) -> list[dict[str, str]]:
 
 if TYPE_CHECKING:  # mypy proves here that undo can stop it, and a sweep find it
 
-    def _fits(alarm: HeartbeatAlarm) -> tuple[Fault, Sweeps]:
+    def _fits(alarm: HeartbeatAlarm) -> tuple[Stops, Sweeps]:
         return alarm, alarm

@@ -57,11 +57,7 @@ class Daemon:
         self.server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=Quiet)
         self.server.daemon_threads = True  # type: ignore[attr-defined]  # typed as BaseServer; it is a threaded one
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
-        self.engine.find = finder(self.endpoint)
-        self.app.everywhere.finder = lambda account, region: finder(self.endpoint, account, region)
-        find = self.engine.find
-        running = {"resourceType": "aws:ec2:instance", "filters": [{"path": "State.Name", "values": ["running"]}]}
-        self.app.ssm.engine.find = lambda tags: [a.rpartition("/")[2] for a in find(running | {"resourceTags": tags})]
+        self._find_by_tags()
         self.api_errors = ApiErrors()
         self.app.gate.refusals = self.api_errors.refusal
         self.engine.actuators.update(dict.fromkeys(API_ERRORS, self.api_errors))
@@ -77,6 +73,13 @@ class Daemon:
             ("GET", "ledger"): self.ledger,
             ("POST", "stop"): self.stop,
         }
+
+    def _find_by_tags(self) -> None:
+        """How FIS and Systems Manager find targets that are named by tags: in the control plane itself."""
+        find = self.engine.find = finder(self.endpoint)
+        self.app.everywhere.finder = lambda account, region: finder(self.endpoint, account, region)
+        running = {"resourceType": "aws:ec2:instance", "filters": [{"path": "State.Name", "values": ["running"]}]}
+        self.app.ssm.engine.find = lambda tags: [a.rpartition("/")[2] for a in find(running | {"resourceTags": tags})]
 
     def status(self) -> dict[str, Any]:
         """What the control API says."""

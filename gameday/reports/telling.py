@@ -6,9 +6,10 @@ Everything that a user or AWS wrote is made one line without control characters 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gameday.clock import Ms
 from gameday.journal.events import CONDUCTOR, Event
 from gameday.plan import Plan
 from gameday.reports.escape import plain
@@ -16,6 +17,7 @@ from gameday.reports.words import clock
 
 Tone = Literal["", "good", "warn", "bad"]
 LONGEST = 300
+REPEAT_AFTER_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,24 @@ class Told:
     kind: str
     text: str
     tone: Tone = ""
+
+
+@dataclass
+class Repeats:
+    """Which events say again what was just said: a source that stays unreadable is told once a scenario minute."""
+
+    since: dict[str, Ms] = field(default_factory=dict)
+
+    def again(self, event: Event) -> bool:
+        """Whether this one is not worth a line."""
+        if event.type != "observer.failed":
+            return False
+        key = f"{event.what.get('source')}: {event.what.get('error')}"
+        before = self.since.get(key)
+        if before is not None and event.at - before < REPEAT_AFTER_MS:
+            return True
+        self.since[key] = event.at
+        return False
 
 
 def short(value: object, longest: int = LONGEST) -> str:

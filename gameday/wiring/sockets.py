@@ -24,7 +24,7 @@ from gameday.model.runbook import ChaosCall, RunbookCall, SsmCall
 from gameday.model.workspace import Environment
 from gameday.people.channels import EveryChannel, TerminalChannel
 from gameday.plugins import Kind, Plugin, installed
-from gameday.protocols import Channel, Context, Fault, Hears, Lever, Observer
+from gameday.protocols import Channel, Context, Fault, Hears, Lever, Observer, Stops
 
 Configured = Mapping[str, Mapping[str, Any]]
 """Channels by the name that gameday.yaml gives them: ``via``, and the channel's own keys."""
@@ -51,9 +51,14 @@ class Sockets:
         return HeartbeatAlarm(self.aws)
 
     @property
-    def stoppable(self) -> Mapping[str, Fault]:
-        """All that undo may meet on a ledger, by provider: the faults, and the dead-man's alarm."""
-        return {**self.faults, self.heartbeat.name: self.heartbeat}
+    def beside(self) -> Mapping[str, Stops]:
+        """What undo may meet on a ledger beside the faults: the dead-man's alarm."""
+        return {self.heartbeat.name: self.heartbeat}
+
+    @property
+    def stoppable(self) -> Mapping[str, Stops]:
+        """All that undo may meet on a ledger, by provider."""
+        return {**self.faults, **self.beside}
 
     @property
     def levers(self) -> Mapping[str, Lever]:

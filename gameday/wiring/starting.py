@@ -111,8 +111,8 @@ def conduct(
     ledgers = CanaryLedgers(rehearsal.ask) if rehearsal else None
     sockets.hear(Answers(run_dir, clock).told)
     performer = Performer(
-        plan, ledger, sockets.stoppable, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir),
-        stops=stop_conditions(plan, run_dir.name), levers=sockets.levers,
+        plan, ledger, sockets.faults, sockets.channel, sockets.call, ledgers=ledgers, keep=keeper(run_dir),
+        stops=stop_conditions(plan, run_dir.name), levers=sockets.levers, beside=sockets.beside,
     )  # fmt: skip
     play: Script = scripted if unattended else _nobody
     return Conductor(plan, run_dir, journal, ledger, state, clock, performer, watched, effects or Threads(), play,

@@ -20,7 +20,7 @@ from gameday.journal.store import read
 from gameday.model.load import load_content
 from gameday.model.workspace import REHEARSAL, REHEARSAL_ENVIRONMENT, Environment
 from gameday.plan import Plan, load_plan
-from gameday.protocols import Fault, ProviderStatus, Trace
+from gameday.protocols import ProviderStatus, Stops, Trace
 from gameday.runs import JOURNAL
 from gameday.wiring.rehearsing import (
     NOBODY,
@@ -128,19 +128,18 @@ class _Gone:
         return ProviderStatus("ended", ENDED_WITH_REHEARSAL, clean=True)
 
 
-def for_undo(filled: Sockets | None) -> Mapping[str, Fault]:
+def for_undo(filled: Sockets | None) -> Mapping[str, Stops]:
     """The providers that undo asks. When the rehearsal has ended, what those broke that are ``in_aws`` is gone with it;
     any other must still take back what it did to this machine."""
     if filled is not None:
         return filled.stoppable
-    gone: Fault = _Gone()  # type: ignore[assignment]  # undo asks a provider for stop alone
     here = dict(sockets(REHEARSAL_ENVIRONMENT, NOBODY).stoppable)
     if ChaosFault.name in here:  # what it broke may be anywhere on this machine, and is not gone with the rehearsal
         here[ChaosFault.name] = ChaosFault(REHEARSAL_ENVIRONMENT, NOBODY, aws_is_gone=True)
-    return {name: gone if in_aws(fault) else fault for name, fault in here.items()}
+    return {name: _Gone() if in_aws(fault) else fault for name, fault in here.items()}
 
 
-def in_aws(fault: Fault | None) -> bool:
+def in_aws(fault: Stops | None) -> bool:
     """Whether all that it breaks is in AWS."""
     return getattr(fault, "in_aws", False) is True
 

@@ -154,7 +154,7 @@ def test_undo_takes_the_alarm_away_after_all_that_it_could_end(tmp_path: Path) -
         ledger.intend(step, provider, {"run": "r", "step": step})
     faults = {"fis": Asked(log), "dead-man": Asked(log, 1)}
     clock = VirtualClock()
-    assert undo_all(ledger, faults, clock, lambda _: None, clock.now() + 60_000)  # type: ignore[arg-type]
+    assert undo_all(ledger, faults, clock, lambda _: None, clock.now() + 60_000)
     assert log == ["stop", "stop", STEP]
 
 

@@ -56,7 +56,7 @@ def test_what_threads_write_at_once_is_all_there(tmp_path: Path) -> None:
 def test_a_full_journal_does_not_keep_the_other_faults_in_place(tmp_path: Path) -> None:
     """Undo needs only the ledger: all three are stopped, newest first, though no event can be written."""
     ledger, fault = _ledger(tmp_path), Stops()
-    assert undo_all(ledger, {"fis": fault}, VirtualClock(), _full, 0)  # type: ignore[dict-item]
+    assert undo_all(ledger, {"fis": fault}, VirtualClock(), _full, 0)
     assert fault.stopped == ["c", "b", "a"]
 
 
@@ -67,7 +67,7 @@ def test_a_ledger_that_cannot_be_written_leaves_the_others_their_turn(
     ledger, fault = _ledger(tmp_path), Stops()
     monkeypatch.setattr(ledger, "gone", _full)
     said: list[Draft] = []
-    assert not undo_all(ledger, {"fis": fault}, VirtualClock(), said.append, 0)  # type: ignore[dict-item]
+    assert not undo_all(ledger, {"fis": fault}, VirtualClock(), said.append, 0)
     assert fault.stopped == ["c", "b", "a"]
     assert [draft.type for draft in said] == ["undo.started", *["undo.failed"] * 3]
 

@@ -10,12 +10,10 @@ from gameday.clock import Ms
 from gameday.journal.events import Event
 from gameday.journal.state import PromptState, State
 from gameday.plan import Plan, PlannedStep
-from gameday.reports.telling import Told, tell
+from gameday.reports.telling import Repeats, Told, tell
 from gameday.reports.words import clock
 
 DIGITS = 9
-REPEAT_AFTER_MS = 60_000
-
 
 UsedShare = Callable[[Plan, State, str, Ms], float | None]
 """Plan, state, tolerance id and the time -> the share of the tolerance that may be used by now, as a guard sees it."""
@@ -37,7 +35,7 @@ class Board:
     told: deque[tuple[Ms, Told]] = field(default_factory=lambda: deque(maxlen=200))
     numbers: dict[str, int] = field(default_factory=dict)
     heard_wall: Ms | None = None
-    _unread: dict[str, Ms] = field(default_factory=dict)
+    _repeats: Repeats = field(default_factory=Repeats)
 
     def take(self, event: Event) -> Told | None:
         """One more event; returns the line that tells it, None when it is not worth one."""
@@ -48,21 +46,10 @@ class Board:
             # A prompt keeps its digit, and a digit comes back only after all the others: a key pressed a moment too
             # late must not answer somebody else's prompt.
             self.numbers.setdefault(event.what["prompt"], len(self.numbers) % DIGITS + 1)
-        told = None if self._repeats(event) else tell(event, self.plan)
+        told = None if self._repeats.again(event) else tell(event, self.plan)
         if told:
             self.told.append((event.at, told))
         return told
-
-    def _repeats(self, event: Event) -> bool:
-        """A source that stays unreadable is told once a scenario minute, not at each look."""
-        if event.type != "observer.failed":
-            return False
-        key = f"{event.what.get('source')}: {event.what.get('error')}"
-        since = self._unread.get(key)
-        if since is not None and event.at - since < REPEAT_AFTER_MS:
-            return True
-        self._unread[key] = event.at
-        return False
 
     def shares(self, used_share: UsedShare | None, now: Ms) -> dict[str, float | None]:
         """Of each tolerance, the share that may be used by now; nothing when nobody can say."""
