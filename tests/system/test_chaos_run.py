@@ -77,6 +77,7 @@ def chaos(workspace: Path, endpoint: str, experiment: dict[str, Any]) -> tuple[i
     return done.returncode, json.loads((workspace / "journal.json").read_text("utf-8")), done.stdout + done.stderr
 
 
+@pytest.mark.nightly  # a minute
 def test_an_experiment_is_judged_by_the_tolerances_of_its_service(workspace: Path) -> None:
     endpoint = status(workspace)["endpoint"]
     code, journal, said = chaos(workspace, endpoint, an_experiment(a_template(endpoint)))

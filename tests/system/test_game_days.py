@@ -101,6 +101,7 @@ def broken(workspace: Path) -> tuple[str, str] | None:
     return edge["from"], edge["to"]
 
 
+@pytest.mark.nightly  # two minutes; tests/conductor reads canary ledgers back for each change
 def test_the_second_region_takes_over_with_an_old_ledger(workspace: Path) -> None:
     """Payments come back in time, and what they stand on is old: all of it comes later, which changes nothing."""
     found = run_until_it_says(workspace, "ledger-replication-paused", "breached")
@@ -138,6 +139,7 @@ def test_on_a_pay_day_everything_fails_together(workspace: Path) -> None:
     assert broken(workspace) == ("edge", "payments-function")
 
 
+@pytest.mark.nightly  # two minutes; the shipped days beside it run for each change
 def test_the_ten_line_scenario_runs(workspace: Path) -> None:
     """Nobody answers in it, so service comes back only when the fault is taken away: that is no recovery."""
     found = run_until_it_says(workspace, "payments-stop", "breached")

@@ -94,7 +94,9 @@ def test_killed_at_a_random_moment_nothing_is_left(workspace: Path, seed: int) -
     kill_and_recover(workspace, Random(seed).uniform(0.2, SECONDS_OF_A_DAY))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, *(pytest.param(n, marks=pytest.mark.nightly) for n in (signal.SIGINT, signal.SIGHUP))]
+)
 def test_a_signal_aborts_with_undo(workspace: Path, number: signal.Signals) -> None:
     """Ctrl-C, SIGTERM and a closed terminal: the fault is taken back, and the exit code says stopped."""
     known = runs_of(workspace)
