@@ -99,6 +99,7 @@ def test_cloudwatch_that_cannot_be_read_is_a_gap_and_never_a_pass(workspace: Pat
     assert left_behind(workspace) == NOTHING
 
 
+@pytest.mark.nightly  # tests/torture throttles half of all calls for each change
 def test_fis_that_throttles_half_of_its_calls_is_asked_again_until_all_is_gone(workspace: Path) -> None:
     """Retries hide nothing, and leave nothing."""
     code, _ = run_meanwhile(

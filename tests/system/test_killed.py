@@ -81,7 +81,7 @@ def test_a_conductor_killed_while_its_fault_is_active_leaves_nothing(workspace: 
     assert [f["seen_gone"] for f in verdict["faults"]] == [True]
 
 
-@pytest.mark.parametrize("after_s", [1.0, 5.5])
+@pytest.mark.parametrize("after_s", [1.0, pytest.param(5.5, marks=pytest.mark.nightly)])
 def test_killed_early_or_late_nothing_is_left(workspace: Path, after_s: float) -> None:
     """Before anything was injected there is nothing to take back, and that is found out."""
     kill_and_recover(workspace, after_s)
