@@ -26,7 +26,7 @@ function drawn(g) {
     g.lo ? h("rect", { class: g.lo > 1 ? "over" : "certain", x: 0, y: 4, width: x(g.lo), height: 16, rx: 2 }) : null,
     g.guard === null ? null : h("line", { class: "guard", x1: x(g.guard), x2: x(g.guard), y1: 0, y2: 24 }),
     h("line", { class: "limit", x1: limit, x2: limit, y1: 0, y2: 24 }),
-    g.lo === null ? h("text", { x: 6, y: 16 }, "nothing measured") : null,
+    g.lo === null ? h("text", { x: 6, y: 16 }, g.text.includes("limit") ? "nothing is a share of a limit of 0" : "nothing measured") : null,
     h("text", { x: limit, y: 31, "text-anchor": "middle" }, "limit"));
 }
 
