@@ -45,6 +45,13 @@ class Wishes:
     confirm: str | None = None  # what somebody typed to say that production is meant
 
 
+class ToldToStop(BaseException):
+    """A signal, before there is a conductor.
+
+    Not a KeyboardInterrupt: met inside ``exec`` (dataclasses use it) that ends Python by SIGINT, handled or not.
+    """
+
+
 class Day:
     """A context: on leaving it nothing that was begun for this run is left, but the run's folder."""
 
@@ -52,17 +59,20 @@ class Day:
         self.wishes, self.stack = wishes, ExitStack()
         self.run_dir = Path()
         self.interrupts = 0
+        self.told_early: int | None = None
         self.display: Display | None = None
         self.clock: Clock | None = None
 
     def __enter__(self) -> Day:
         """From here on a signal ends what was begun, and does not just kill us."""
         for number in SIGNALS:
-            self.stack.callback(_restore(number, signal.signal(number, _stop)))
+            self.stack.callback(_restore(number, signal.signal(number, self._stop)))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stack.close()
+        if kind is ToldToStop:
+            raise click.Abort
 
     def say(self, text: str) -> None:
         """A line about what goes on before and after the run."""
@@ -253,6 +263,13 @@ class Day:
 
         for number in SIGNALS:
             signal.signal(number, told)
+        if self.told_early is not None:  # and whatever ran then had swallowed it
+            told(self.told_early, None)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        """Before there is a conductor: unwind. No ``except Exception`` on the way may make the run go on."""
+        self.told_early = number
+        raise ToldToStop
 
     def _still_active(self, conductor: Conductor) -> None:
         if self.display is not None:
@@ -267,11 +284,6 @@ def engaged_words(place: str, run: str) -> str:
     """What everybody in the account must know."""
     return (f"\nTHE FIS SAFETY LEVER OF {place} IS ENGAGED. No FIS experiment of anybody runs or begins there until a "
             f"person releases it: gameday emergency --release --run {run}")  # fmt: skip
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    """Before there is a conductor: unwind."""
-    raise click.Abort
 
 
 def _restore(number: int, before: Any) -> Callable[[], None]:

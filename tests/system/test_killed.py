@@ -108,10 +108,11 @@ def test_a_signal_aborts_with_undo(workspace: Path, number: signal.Signals) -> N
     assert json.loads((folder / "verdict.json").read_text("utf-8"))["outcome"] == "stopped"
 
 
-def test_sigterm_before_there_is_a_run_stops_it_too(workspace: Path) -> None:
-    """Then nothing has been injected, and nothing is left."""
+@pytest.mark.parametrize("after_s", [0.7, *(pytest.param(0.9 + n / 50, marks=pytest.mark.nightly) for n in range(20))])
+def test_sigterm_before_there_is_a_run_stops_it_too(workspace: Path, after_s: float) -> None:
+    """Then nothing has been injected, and nothing is left; no moment of it swallows the signal."""
     run = begin(workspace, "run", "short", "--unattended", "--plain")
-    time.sleep(0.7)
+    time.sleep(after_s)
     run.send_signal(signal.SIGTERM)
     assert run.wait(timeout=60) == 4
     assert left_behind(workspace) == NOTHING
