@@ -13,7 +13,7 @@ from math import isfinite
 from gameday.clock import Ms
 from gameday.journal.events import Draft
 from gameday.journal.state import State
-from gameday.plan import Signal, by_home
+from gameday.plan import ALARM_SOURCE, Signal, by_home
 from gameday.protocols import Observer, Sample, Window
 
 LATE_BUCKETS = 5  # how far back a datapoint that came late is still looked for
@@ -21,7 +21,7 @@ FASTEST_MS, SLOWEST_MS = 5_000, 15_000
 AGAIN_MS = 60_000  # a source that stays unreadable is journalled again after so long
 WORDS = {1.0: "ALARM", 0.0: "OK", None: "INSUFFICIENT_DATA"}
 MISSING = "MISSING"  # there is no such alarm any more
-POINTWISE = frozenset({"cloudwatch.alarm"})  # a state since an instant, not buckets
+POINTWISE = frozenset({ALARM_SOURCE})  # a state since an instant, not buckets
 Found = Mapping[str, Sequence[Sample]]
 
 
@@ -43,7 +43,8 @@ class Source:
     def name(self) -> str:
         """The observer's, with account and Region where they are not the environment's first."""
         first = self.signals[0]
-        return " ".join([self.observer.name, *(part for part in (first.account, first.region) if part)])
+        kind = "alarms" if first.source == ALARM_SOURCE else None
+        return " ".join([self.observer.name, *(part for part in (kind, first.account, first.region) if part)])
 
     @property
     def every_ms(self) -> Ms:
@@ -81,12 +82,13 @@ def _checked(name: str, sample: object) -> Sample:
 
 
 def sources(signals: Sequence[Signal], observers: Sequence[Observer], since: Ms) -> tuple[list[Source], list[Signal]]:
-    """Each observer with the signals it can read, those of each account and Region apart, so that what keeps one from
-    being read keeps no other; and the signals that none can."""
+    """Each observer with the signals it can read, those of each account and Region apart, and alarms, which are other
+    calls, apart from metrics, so that what keeps one from being read keeps no other; and the signals that none can."""
     found = [
         Source(o, tuple(group), since)
         for o in observers
-        for _, group in by_home([s for s in signals if s.source in o.sources])
+        for alarms in (False, True)
+        for _, group in by_home([s for s in signals if s.source in o.sources and (s.source == ALARM_SOURCE) == alarms])
     ]
     known = {s.id for source in found for s in source.signals}
     return found, [s for s in signals if s.id not in known]

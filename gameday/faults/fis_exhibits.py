@@ -14,6 +14,7 @@ from gameday.faults.fis_template import group_arn
 from gameday.model.workspace import Environment
 
 PAGES, FILES, LARGEST = 20, 20, 20_000_000  # how much is looked through, and kept at most
+NOT_KEPT = "not-kept.txt"  # the exhibit that says what was not
 
 
 def where(settings: FisSettings, environment: Environment) -> tuple[str, ...]:
@@ -47,20 +48,26 @@ def read_exhibits(aws: Aws, experiment: Any) -> dict[str, bytes]:
         found |= {f"{experiment['id']}.log": lines} if lines else {}
     for report in experiment.get("experimentReport", {}).get("s3Reports", []):
         bucket, _, key = report["arn"].rpartition(":::")[2].partition("/")
-        found[f"report-{key.rpartition('/')[2]}"] = _object(aws, bucket, key)
+        name, body = f"report-{key.rpartition('/')[2]}", _object(aws, bucket, key)
+        said = f"Larger than {LARGEST} bytes, and left in the bucket: {report['arn']}\n"
+        found |= {name: body} if len(body) <= LARGEST else {f"{name}-{NOT_KEPT}": said.encode()}
     return found
 
 
 def _in_bucket(aws: Aws, place: Any, experiment: str) -> Iterator[tuple[str, bytes]]:
     """The log's objects have the experiment's id in their name."""
     wanted = {"Bucket": place["bucketName"], "Prefix": place.get("prefix", "")}
-    keys = []
+    keys, large = [], []
     with told("s3 ListObjectsV2"):
         for page in islice(aws.client("s3").get_paginator("list_objects_v2").paginate(**wanted), PAGES):
             held = page.get("Contents", [])
             keys += [one["Key"] for one in held if experiment in one["Key"] and one["Size"] <= LARGEST]
+            large += [one["Key"] for one in held if experiment in one["Key"] and one["Size"] > LARGEST]
     for key in keys[:FILES]:
         yield key.rpartition("/")[2], _object(aws, place["bucketName"], key)
+    if left := [*large, *keys[FILES:]]:
+        said = f"Left in the bucket {place['bucketName']}: over {LARGEST} bytes, or more than {FILES} files.\n"
+        yield f"{experiment}-{NOT_KEPT}", (said + "".join(f"{key}\n" for key in left)).encode()
 
 
 def _object(aws: Aws, bucket: str, key: str) -> bytes:

@@ -41,6 +41,7 @@ from gameday.protocols import (
 )
 
 CLEAN_LOOKS = 3
+UNHEARD = "not known to Systems Manager"  # which lists commands for 30 days, and a new one after a moment
 MOST_INSTANCES = 50  # SendCommand, InstanceIds
 INSTANCE = "aws:ec2:instance"
 SEND, AUTOMATE = "aws:ssm:send-command", "aws:ssm:start-automation-execution"  # as FIS calls them, for envelopes
@@ -221,9 +222,14 @@ class SsmFault:
 
     @staticmethod
     def _command(ssm: Any, ident: str) -> tuple[str, str]:
-        with told("ssm ListCommands"):
-            found = ssm.list_commands(CommandId=ident)["Commands"]
-        return (found[0]["Status"], found[0].get("StatusDetails", "")) if found else ("unknown", "")
+        try:
+            with told("ssm ListCommands"):
+                found = ssm.list_commands(CommandId=ident)["Commands"]
+        except CallFailed as error:
+            if error.code != "InvalidCommandId":
+                raise
+            found = []
+        return (found[0]["Status"], found[0].get("StatusDetails", "")) if found else (UNHEARD, "")
 
     @staticmethod
     def _automation(ssm: Any, ident: str) -> tuple[str, str]:
@@ -233,10 +239,10 @@ class SsmFault:
 
     def stop(self, trace: Trace) -> ProviderStatus:
         """Cancel every run of this run and step. Idempotent. Clean once all have ended and, where the id was never
-        noted, once ``CLEAN_LOOKS`` calls have found nothing more."""
+        noted or Systems Manager does not know it, once ``CLEAN_LOOKS`` calls have found nothing more."""
         noted, ssm = "id" in trace, self._ssm(trace)
         found = [(trace.get("kind", ""), trace["id"])] if noted else list(self._marked(ssm, trace))
-        states = [self._cancelled(ssm, kind, ident) for kind, ident in found]
+        states = [status for kind, ident in found if (status := self._cancelled(ssm, kind, ident)).detail != UNHEARD]
         running = [status for status in states if status.state not in _OVER]
         if running:
             return running[0]
@@ -251,7 +257,7 @@ class SsmFault:
 
     def _cancelled(self, ssm: Any, kind: str, ident: str) -> ProviderStatus:
         status = self._status(ssm, kind, ident)
-        if status.state in _OVER:
+        if status.state in _OVER or status.detail == UNHEARD:
             return status
         try:
             if kind == "automation":

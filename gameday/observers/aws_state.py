@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from gameday.aws import Aws, CallFailed, told
 from gameday.model.queries import StateQuery
@@ -167,8 +168,9 @@ def _tasks(aws: Aws, wanted: list[str]) -> States:
     for cluster, arns in _by_cluster(wanted).items():
         for part in _parts(arns, TASKS_A_CALL):
             with told("ecs DescribeTasks"):
-                for task in aws.client("ecs").describe_tasks(cluster=cluster, tasks=part)["tasks"]:
-                    found[task["taskArn"]] = float(task["lastStatus"] == "RUNNING")
+                answer = aws.client("ecs").describe_tasks(cluster=cluster, tasks=part)
+            found |= _not_told(answer)
+            found |= {task["taskArn"]: float(task["lastStatus"] == "RUNNING") for task in answer["tasks"]}
     return found
 
 
@@ -178,10 +180,18 @@ def _services(aws: Aws, wanted: list[str]) -> States:
     for cluster, arns in _by_cluster(wanted).items():
         for part in _parts(arns, SERVICES_A_CALL):
             with told("ecs DescribeServices"):
-                for service in aws.client("ecs").describe_services(cluster=cluster, services=part)["services"]:
-                    enough = service["runningCount"] >= service["desiredCount"] > 0
-                    found[service["serviceArn"]] = float(service["status"] == "ACTIVE" and enough)
+                answer = aws.client("ecs").describe_services(cluster=cluster, services=part)
+            found |= _not_told(answer)
+            for service in answer["services"]:
+                enough = service["runningCount"] >= service["desiredCount"] > 0
+                found[service["serviceArn"]] = float(service["status"] == "ACTIVE" and enough)
     return found
+
+
+def _not_told(answer: Mapping[str, Any]) -> States:
+    """Those that ECS gave a failure for: not there any more is out of service, any other reason is not known."""
+    failures = answer.get("failures", [])
+    return {one["arn"]: 0.0 if one.get("reason") == "MISSING" else None for one in failures if "arn" in one}
 
 
 def _by_cluster(arns: Sequence[str]) -> dict[str, list[str]]:

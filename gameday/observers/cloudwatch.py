@@ -109,12 +109,22 @@ class CloudWatchObserver:
         for _ in range(LARGEST_PAGES):
             with told("cloudwatch GetMetricData"):
                 page = aws.client("cloudwatch").get_metric_data(**request)
+            _whole(page)
             for result in page["MetricDataResults"]:
+                _whole(result)
                 found[int(result["Id"][1:])] += _samples(result, bool(page.get("NextToken")))
             if not page.get("NextToken"):
                 return found
             request["NextToken"] = page["NextToken"]
         raise Unreadable(f"GetMetricData did not end after {LARGEST_PAGES} pages")
+
+
+def _whole(answer: Any) -> None:
+    """CloudWatch says in a message that it read less than was asked: too many metrics, or no permission. A sum that
+    cannot be done (ArithmeticError) is a datapoint that is not there, and no more."""
+    for message in answer.get("Messages", []):
+        if message.get("Code") != "ArithmeticError":
+            raise Unreadable(f"GetMetricData: {message.get('Code')} {message.get('Value', '')}".rstrip())
 
 
 def _samples(result: Any, more: bool) -> list[Sample]:

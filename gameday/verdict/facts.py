@@ -60,6 +60,7 @@ class Facts:
     ledger_damaged: bool = False  # something of it could not be read, so nobody knows whether all is undone
     left_behind: set[str] = field(default_factory=set)  # what is no fault and is still there: the dead-man's alarm
     lag_ms: Ms = 0
+    clock_off_ms: Ms = 0  # that of this machine from that of AWS, as preflight measured it
     clock_steps: int = 0
     failed_reads: int = 0
     graphs: dict[str, Graph] = field(default_factory=dict)
@@ -224,7 +225,8 @@ def _clock(facts: Facts, _event: Event) -> None:
 
 def _preflight(facts: Facts, event: Event) -> None:
     """A clock that is off that of AWS widens every interval, as a machine that lags does (D8)."""
-    facts.lag_ms = max(facts.lag_ms, abs(event.what.get("clock_off_ms") or 0))
+    facts.clock_off_ms = max(facts.clock_off_ms, abs(event.what.get("clock_off_ms") or 0))
+    facts.lag_ms = max(facts.lag_ms, facts.clock_off_ms)
 
 
 def _claimed(facts: Facts, event: Event) -> None:

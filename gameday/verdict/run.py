@@ -110,7 +110,7 @@ def _window(plan: Plan, tolerance: Tolerance, facts: Facts, series: Series) -> E
 def _judge_one(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluation, given: set[str]) -> Judgement:
     dt = window.dt_ms or 60_000
     method = method_for(tolerance, dt, facts.lag_ms, window.baseline * dt)
-    codes = given | _window_codes(plan, tolerance, facts, window, method)
+    codes = given | _window_codes(plan, tolerance, facts, window, method) | _clock_codes(tolerance, facts)
     if tolerance.metric in LEDGER_METRICS:
         judged = _late(judge_ledger(tolerance, _ledger(tolerance, facts), codes), tolerance, facts)
     else:
@@ -123,6 +123,12 @@ def _judge_one(plan: Plan, tolerance: Tolerance, facts: Facts, window: Evaluatio
         "resolution_s": window.dt_ms / 1000,
         "evidence": _evidence(tolerance, facts, window),
     }
+
+
+def _clock_codes(tolerance: Tolerance, facts: Facts) -> set[str]:
+    """D15: two clocks that differ by more than a twentieth of a limit that is a time. A deadline's is a time of day."""
+    far = tolerance.metric in ("duration", "data_loss_time") and facts.clock_off_ms * 20 > int(tolerance.limit)
+    return {"CLOCK_UNCERTAIN"} if far else set()
 
 
 def _ledger(tolerance: Tolerance, facts: Facts) -> Reconciled | None:

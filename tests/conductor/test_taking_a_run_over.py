@@ -142,7 +142,7 @@ def test_wiring_makes_such_a_conductor(tmp_path: Path) -> None:
     filled: Any = Sockets(aws, {"fis": bench.world}, [bench.watch], bench.paper)
     made = conduct(tmp_path, bench.plan, filled, None, journal, bench.clock, unattended=True)
     assert isinstance(made.state, State)
-    assert [s.since for s in made.sources] == [made.state.phase_ms["baseline"]]
+    assert {s.since for s in made.sources} == {made.state.phase_ms["baseline"]}
     assert made.sources[0].look(bench.clock.now()).start_ms == START
     assert [left.step for left in outstanding(made.ledger.path).left] == ["stop"]
     made.sources[0].looked = None

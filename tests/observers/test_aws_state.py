@@ -4,7 +4,7 @@ import pytest
 
 from gameday.aws import Aws, CallFailed
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
-from gameday.observers.aws_state import AwsStateObserver, UnknownType, together
+from gameday.observers.aws_state import AwsStateObserver, UnknownType, _not_told, together
 from gameday.plan import Signal
 from gameday.protocols import Observer, Sample, Window
 
@@ -108,3 +108,11 @@ def test_what_cannot_be_read_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnknownType, match="aws:s3:bucket"):
         AwsStateObserver(nobody).sample([signal("aws:s3:bucket", "x")], WINDOW)
     nobody.close()
+
+
+@pytest.mark.parametrize(("reason", "value"), [("MISSING", 0.0), ("ACCESS_DENIED", None)])
+def test_ecs_that_cannot_tell_of_a_task_is_not_a_task_that_is_gone(reason: str, value: float | None) -> None:
+    """It answers 200 with a failure for each (ECS API reference, "API failure reasons"); only MISSING says gone."""
+    arn = "arn:aws:ecs:eu-west-2:123456789012:task/c/0123"
+    assert _not_told({"failures": [{"arn": arn, "reason": reason}]}) == {arn: value}
+    assert _not_told({"failures": []}) == {}

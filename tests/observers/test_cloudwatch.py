@@ -74,6 +74,37 @@ def observer(cloudwatch: CloudWatch) -> Iterator[CloudWatchObserver]:
     aws.client("cloudwatch").close()
 
 
+@pytest.mark.parametrize("part", ["page", "result"])
+def test_an_answer_that_says_it_is_not_whole_is_no_answer(
+    cloudwatch: CloudWatch, observer: CloudWatchObserver, part: str
+) -> None:
+    """Complete by its status, and CloudWatch says that it stopped looking, or may not: a gap, and never a number."""
+
+    def answer(_: str, request: dict[str, Any]) -> Answer:
+        found = cloudwatch.complete(request)
+        where = found if part == "page" else found["MetricDataResults"][0]
+        where["Messages"] = [{"Code": "MaxMetricsExceeded", "Value": "Only the first 500 time series are returned"}]
+        return 200, found
+
+    cloudwatch.answer = answer
+    with pytest.raises(Unreadable, match="MaxMetricsExceeded"):
+        observer.sample([metric("a")], WINDOW)
+
+
+def test_a_sum_that_cannot_be_done_is_a_datapoint_that_is_not_there(
+    cloudwatch: CloudWatch, observer: CloudWatchObserver
+) -> None:
+    """A division by zero in one period leaves the others."""
+
+    def answer(_: str, request: dict[str, Any]) -> Answer:
+        found = cloudwatch.complete(request, (1.0,))
+        found["MetricDataResults"][0]["Messages"] = [{"Code": "ArithmeticError", "Value": "division by zero"}]
+        return 200, found
+
+    cloudwatch.answer = answer
+    assert [s.value for s in observer.sample([metric("a")], WINDOW)["a"]] == [1.0]
+
+
 def metric(ident: str) -> Signal:
     query = {"namespace": "OpenBanking", "metric": ident, "dimensions": {"Api": "payments"}, "statistic": "p99"}
     return Signal(id=ident, source="cloudwatch.metric", query=query, period_ms=MINUTE, settles_ms=MINUTE)

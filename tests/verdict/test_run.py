@@ -126,11 +126,18 @@ def test_a_run_that_never_ended_is_not_a_whole_run() -> None:
     ("extra", "code"),
     [
         ((5, Draft("clock.stepped", {"by_ms": 900, "source": "host"})), "CLOCK_UNCERTAIN"),
+        ((5, Draft("preflight.done", {"checks": [], "clock_off_ms": -90_001})), "CLOCK_UNCERTAIN"),  # 30 min / 20
         ((5, Draft("plan.registered", {"digest": "sha256:bb"})), "NOT_PREREGISTERED"),
     ],
 )
 def test_what_casts_doubt_on_the_run_is_a_code(extra: Any, code: str) -> None:
     assert only(judge_run(plan(), script(CLEAN, extra)))["codes"] == [code]
+
+
+def test_a_clock_that_is_off_by_less_than_a_twentieth_of_the_limit_widens_the_interval_alone() -> None:
+    off = (5, Draft("preflight.done", {"checks": [], "clock_off_ms": 90_000}))
+    found = only(judge_run(plan(), script(CLEAN, off)))
+    assert (found["verdict"], found["codes"], found["m_hi_s"]) == ("within", [], 1530)
 
 
 def test_a_plan_that_was_registered_after_the_first_effect_does_not_count() -> None:
