@@ -210,7 +210,7 @@ def _impact_told(impact: Impact | None) -> dict[str, Any] | None:
 
 
 def _is_expectation(step: PlannedStep) -> bool:
-    return step.kind in ("expect", "task") or step.expect is not None
+    return step.kind in ("expect", "task", "question") or step.expect is not None
 
 
 def _expectation(step: PlannedStep, facts: Facts) -> dict[str, Any]:
