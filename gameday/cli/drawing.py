@@ -71,7 +71,7 @@ def _rows(plan: Plan, known: dict[str, Span], scale: Scale) -> Iterator[str]:
 
 
 def _bar(step: PlannedStep, span: Span, scale: Scale) -> str:
-    begun = (FAULT if step.kind == "fault" else AWAY if step.kind in TAKEN else WINDOW)
+    begun = FAULT if step.kind == "fault" else AWAY if step.kind in TAKEN else WINDOW
     last = scale.end if span.open else span.last
     row = _row(scale, [(span.done, last, GONE if step.fault else WINDOW), (span.start, span.done, begun)])
     first = scale.cell(span.start)

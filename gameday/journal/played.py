@@ -33,6 +33,7 @@ class Played:
     led_ms: dict[str, Ms] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)  # roles for which no deputy stands in
     expired: dict[str, Ms] = field(default_factory=dict)  # role -> until when what it does is refused
+    restored: dict[str, Ms] = field(default_factory=dict)  # role -> when its access was last given back
     down: dict[str, Ms] = field(default_factory=dict)  # channel -> until when it carries nothing
     passed_over: dict[str, dict[int, Ms]] = field(default_factory=dict)  # task -> steps of its runbook left out
     intended: dict[Key, int] = field(default_factory=dict)  # a call about to be made, and the epoch that would make it
@@ -103,6 +104,7 @@ def _expired(played: Played, event: Event) -> None:
 def _restored(played: Played, event: Event) -> None:
     role = event.what["role"]
     played.expired[role] = min(played.expired.get(role, event.at), event.at)
+    played.restored[role] = event.at
 
 
 @_on("channel.down")
