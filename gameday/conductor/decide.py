@@ -124,8 +124,8 @@ def _execute(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
 
 
 def _day_over(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
-    """Nothing goes on beyond ``max_duration``. Where people alone have not done what was asked of them, with no limit of
-    its own, that is a finding and no abort: the day has run, and its verdicts stand."""
+    """Nothing goes on beyond ``max_duration``. Where people alone have not done what was asked of them, with no limit
+    of its own, that is a finding and no abort: the day has run, and its verdicts stand."""
     left = [s for s in plan.steps if state.step(s.id).status != "ended"]
     if all(s.kind in PEOPLE or s.branch for s in left) and all(s.fault is None for s in left):
         for step in left:
