@@ -37,7 +37,7 @@ def _reaction(plan: Plan, state: State, prompt: PromptState, now: Ms, held: Coll
         script = plan.scripts.get(role)
         if script is None or role in held or state.away(role, now) or state.played.refused(role, now):
             continue
-        delay = delay_of(plan, script, prompt, state.played.seed, role)
+        delay = delay_of(plan, script, prompt, state.played.seed or state.run or "", role)
         if delay is not None and state.timeline_at(now) - state.timeline_at(prompt.since(role)) >= delay:
             what = {"prompt": prompt.id, "step": prompt.step, "role": role, "scripted": True}
             yield Draft("prompt.acknowledged", what, role)
