@@ -1,7 +1,7 @@
 """roster.yaml: who holds which role today, and how they are reached.
 
-Names stand here and nowhere else: never in a plan, a journal, a report, a packet or a log. The file is never sealed, and
-nothing of it enters a digest.
+Names stand here and nowhere else: never in a plan, a journal, a report, a packet or a log. The file is never sealed,
+and nothing of it enters a digest.
 """
 
 from __future__ import annotations

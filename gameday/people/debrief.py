@@ -1,8 +1,8 @@
 """The debrief: what people say after a run, in ``debrief.jsonl`` beside its journal.
 
 The journal is closed when the run has ended, and a seal may lie on it; so the debrief is a chain of its own, written as
-a journal is (docs/decisions/030). Its first event names the journal's last line by its SHA-256: a debrief belongs to one
-run as it ended. An answer is of a role, or of nobody; names are never asked for.
+a journal is (docs/decisions/030). Its first event names the journal's last line by its SHA-256: a debrief belongs to
+one run as it ended. An answer is of a role, or of nobody; names are never asked for.
 """
 
 from __future__ import annotations

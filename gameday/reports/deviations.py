@@ -84,6 +84,12 @@ def _instant(wanted: Ms, state: State) -> Ms:
 
 
 def _other(event: Event, events: Sequence[Event], go: Ms | None) -> Iterator[Row]:
+    text = _of_the_day(event, events) or _of_people(event)
+    if text:
+        yield {"offset": Safe(offset(event.at, go)), "who": event.who, "says": text, "evidence": f"event:{event.seq}"}
+
+
+def _of_the_day(event: Event, events: Sequence[Event]) -> str:
     what, text = event.what, ""
     if event.type == "hold.started":
         until = next((e.at for e in events if e.type == "hold.ended" and e.seq > event.seq), None)
@@ -101,11 +107,13 @@ def _other(event: Event, events: Sequence[Event], go: Ms | None) -> Iterator[Row
         text = "another conductor took the run over"
     elif event.type == "heartbeat.fired":
         text = f"fault {what.get('step')} was ended by the dead-man's switch, not by its conductor: {what.get('says')}"
-    elif event.type == "note" and what.get("touches"):
-        text = f"{what['touches']} touched the service: {what.get('text')}"
-    elif event.type in BY_HAND:
-        text = says(event)
-    elif event.type == "service.touched":
-        text = f"{what.get('kind')} touched the service: {what.get('why') or 'no reason given'}"
-    if text:
-        yield {"offset": Safe(offset(event.at, go)), "who": event.who, "says": text, "evidence": f"event:{event.seq}"}
+    return text
+
+
+def _of_people(event: Event) -> str:
+    what = event.what
+    if event.type == "note" and what.get("touches"):
+        return f"{what['touches']} touched the service: {what.get('text')}"
+    if event.type == "service.touched":
+        return f"{what.get('kind')} touched the service: {what.get('why') or 'no reason given'}"
+    return says(event) if event.type in BY_HAND else ""
