@@ -47,6 +47,11 @@ class Wishes:
     play: tuple[str, ...] = ()  # roles that persons hold, where the others are scripted
     seed: str | None = None  # of the scripted people's delays
 
+    @property
+    def scripted(self) -> bool:
+        """Whether scripted people play the roles that no person holds."""
+        return self.unattended or bool(self.play)
+
 
 class Day:
     """A context: on leaving it nothing that was begun for this run is left, but the run's folder."""
@@ -112,7 +117,7 @@ class Day:
         root, plan, filled, rehearsal, checked = self._ready(lambda root, plan: check_approved(root, plan, wall_ms()))
         checked.stop_if_not_ready()
         by = self._go(plan)
-        conductor, lock = begin(root, plan, filled, rehearsal, unattended=self.wishes.unattended or bool(self.wishes.play), go_by=by,
+        conductor, lock = begin(root, plan, filled, rehearsal, unattended=self.wishes.scripted, go_by=by,
                                 checked=[*checked.drafts(), *self._people],
                                 approved_by=[a.by.role for a in check_approved(root, plan, wall_ms())],
                                 show=lambda run_dir, clock: self._show(plan, run_dir, clock))  # fmt: skip

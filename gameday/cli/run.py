@@ -17,8 +17,8 @@ import click
 @click.option("--speed", type=click.FloatRange(0.1, 60), help="Times faster, in rehearsal.  [default: 20, or what "
               "this machine can do]")  # fmt: skip
 @click.option("--unattended", is_flag=True, help="Nobody is here: scripted people do what is asked.")
-@click.option("--play", multiple=True, metavar="ROLE", help="A person plays ROLE, others are scripted; 'roster': all who "
-              "are in roster.yaml.")  # fmt: skip
+@click.option("--play", multiple=True, metavar="ROLE", help="A person plays ROLE, others are scripted; 'roster': "
+              "all who are in roster.yaml.")  # fmt: skip
 @click.option("--seed", help="Of the scripted people's delays.  [default: the run's id]")
 @click.option("--yes", is_flag=True, help="Say go without being asked.")
 @click.option("--waive", multiple=True, metavar="CODE[:subject]", help="What preflight need not show; says --because.")
