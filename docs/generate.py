@@ -224,7 +224,13 @@ def inbox() -> str:
     return "\n".join(parts)
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands": commands, "codes": codes, "events": events, "files": files, "inbox": inbox}
+PAGES: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "codes": codes,
+    "events": events,
+    "files": files,
+    "inbox": inbox,
+}
 
 
 def pages() -> dict[Path, str]:
