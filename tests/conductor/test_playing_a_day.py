@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_without_a_score_the_way_the_step_ended_decides(tmp_path: Path) -> None:
 def test_nobody_scores_what_they_play(tmp_path: Path) -> None:
     bench = a_table(tmp_path, question(evaluator="evaluator"))
     for at, who in ((10, "on-call"), (20, "deputy"), (30, "scribe"), (40, "evaluator")):
-        bench.at(at, lambda who=who: bench.command("score", who, step="why", score="performed"))
+        bench.at(at, partial(bench.command, "score", who, step="why", score="performed"))
     bench.run()
     assert refused(bench) == [
         "on-call plays why; somebody who does not play it scores it",
