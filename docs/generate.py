@@ -7,6 +7,7 @@ those of its bad example in ``tests/bad/``, or else those at the place in the co
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shutil
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 import click
 
 from gameday.cli.main import COMMANDS, group
+from gameday.conductor.given import schemas as command_schemas
 from gameday.errors import EXIT_CODES, EXIT_COULD_NOT_START, EXIT_INTERNAL, GamedayError, Problem
 from gameday.journal import events as event_types
 from gameday.model.load import load_content
@@ -206,7 +208,29 @@ def files() -> str:
     return "\n".join(parts)
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands": commands, "codes": codes, "events": events, "files": files}
+def inbox() -> str:
+    """What a command in a run's inbox holds, by its kind."""
+    parts = ["# Commands of the inbox\n", NOTE]
+    parts.append("A file `inbox/ID.json` of a run: `{id, kind, who, what}`; `who` is the role that gives it.\n")
+    for kind, schema in command_schemas().items():
+        says = " ".join(str(schema.get("description", "")).split())
+        parts += [f"## {kind}\n", f"{says}\n", "| key | must be there | shape |", "|---|---|---|"]
+        needed = schema.get("required", [])
+        for key, shape in schema["properties"].items():
+            plain = {k: v for k, v in shape.items() if k not in ("title", "description")}
+            must = "yes" if key in needed else "no"
+            parts.append(f"| `{key}` | {must} | {_cell(json.dumps(plain))} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "codes": codes,
+    "events": events,
+    "files": files,
+    "inbox": inbox,
+}
 
 
 def pages() -> dict[Path, str]:
