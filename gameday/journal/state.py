@@ -41,6 +41,10 @@ class PromptState:
     handed_ms: Ms | None = None  # since when whoever has it now has it, if somebody had it before
     held_by: tuple[str, ...] = ()  # who had it before, newest last
 
+    def was_for(self, role: str) -> bool:
+        """Whether it was put before this role, now or before it was handed over."""
+        return role == self.to or role in self.held_by
+
     def since(self, role: str) -> Ms:
         """Since when this role has it."""
         return self.handed_ms if self.handed_ms is not None and role == self.to else self.delivered_ms
