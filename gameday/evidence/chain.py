@@ -24,7 +24,7 @@ from gameday.journal.store import FIRST
 from gameday.runs import JOURNAL, all_runs, is_live
 
 CHAIN = "chain.jsonl"
-_TAIL = 1 << 20
+_TAIL, _LAST = 1 << 20, 50  # bytes and lines of a journal in which its end is looked for
 
 
 @dataclass(frozen=True)
@@ -141,19 +141,19 @@ def _open(root: Path) -> Iterator[_Chain]:
 
 
 def _end(run_dir: Path) -> dict[str, Any] | None:
-    """How this run ended: the last line of its journal says so. None when it has not."""
+    """How this run ended, as the last lines of its journal say. None when it has not."""
     try:
         with (run_dir / JOURNAL).open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
             tail = file.read()
-        line = tail[: tail.rfind(b"\n") + 1].splitlines(keepends=True)[-1]
-        event = json.loads(line)
-        if event["type"] != "run.ended":
+        lines = tail[: tail.rfind(b"\n") + 1].splitlines(keepends=True)[-_LAST:]
+        events = [json.loads(line) for line in lines if line.startswith(b"{")]
+        turns = [e for e in events if e["type"] in ("run.ended", "run.reopened", "run.resumed")]
+        if not turns or turns[-1]["type"] != "run.ended":
             return None
-        head = hashlib.sha256(line).hexdigest()
-        status, outcome = event["what"]["status"], _outcome(run_dir)
-        return {"status": status, "outcome": outcome, "journal_head": head, "journal_count": event["seq"]}
+        status, head = turns[-1]["what"]["status"], hashlib.sha256(lines[-1]).hexdigest()
+        return {"status": status, "outcome": _outcome(run_dir), "journal_head": head,
+                "journal_count": events[-1]["seq"]}  # fmt: skip
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
 
