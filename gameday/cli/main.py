@@ -36,7 +36,11 @@ COMMANDS = {
         "recover": ("gameday.cli.recover:recover", "Take back what a run left whose conductor died."),
     },
     "Learn": {"report": ("gameday.cli.report:report", "Write a run's report.md again, and show it.")},
-    "Prove": {"judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances.")},
+    "Prove": {
+        "judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances."),
+        "keys": ("gameday.cli.key:keys", "Make keys that sign evidence."),
+        "evidence": ("gameday.cli.evidence:evidence", "Seal a run as evidence; verify, approve, withhold."),
+    },
 }
 _PATHS = {name: path for group in COMMANDS.values() for name, (path, _) in group.items()}
 

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gameday.errors import could_not_start
-from gameday.evidence.register import FILE as PREREGISTRATION
-from gameday.evidence.register import INPUTS
+from gameday.evidence.inputs import INPUTS
+from gameday.evidence.inputs import PREREGISTERED as PREREGISTRATION
 from gameday.plan import Plan
 
 Files = dict[str, bytes]
@@ -115,7 +115,7 @@ def write_bag(folder: Path, files: Mapping[str, bytes], over: bool = False) -> N
     CANNOT_WRITE."""
     folder = folder.absolute()
     if not over and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise could_not_start("BAG_EXISTS", "there is something already", "--out with a folder that is not there", folder)
+        raise could_not_start("BAG_EXISTS", "there is something already", "--out with a new folder", folder)
     new, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("new", "old"))
     try:
         for name, raw in sorted(files.items()):
@@ -130,7 +130,8 @@ def write_bag(folder: Path, files: Mapping[str, bytes], over: bool = False) -> N
     except OSError as error:
         if old.exists() and not folder.exists():
             old.rename(folder)
-        raise could_not_start("CANNOT_WRITE", f"it cannot be written: {error.strerror}", "room, and rights", folder) from error
+        what = f"it cannot be written: {error.strerror}"
+        raise could_not_start("CANNOT_WRITE", what, "room, and rights", folder) from error
     finally:
         for left in (new, old):
             shutil.rmtree(left, ignore_errors=True)

@@ -128,7 +128,7 @@ def _recompute(files: Files, plan: Plan | None, lines: Lines, gone: Withheld, fo
     without = f" without event {', '.join(map(str, sorted(gone.events)))}" if gone.events else ""
     same = None if plan is None else _same(files.get(bag.VERDICT, b""), plan, lines)
     if gone.bears or plan is None:
-        found.remarks.append(f"NOT RECOMPUTED: the verdict cannot be computed again{without}: what it needs is withheld")
+        found.remarks.append(f"NOT RECOMPUTED: the verdict cannot be computed again{without}, as it needs that")
     elif same and without:
         found.remarks.append(f"the verdict was computed again{without}, and is the same")
     elif same:
@@ -196,7 +196,7 @@ def _outside(mine: bytes, other: bytes | None) -> list[Problem]:
     if mine.startswith(other) or other.startswith(mine):
         return []
     lost = sorted({str(json.loads(line)["run"]) for line in mine.splitlines()} - set(there))
-    what = f"the other copy of the chain leaves out {', '.join(lost)}" if lost else "the other copy of the chain differs"
+    what = f"the other copy of the chain leaves out {', '.join(lost)}" if lost else "the other copy differs"
     return [Problem("CHAIN_RUN_MISSING", what, "every run that either chain names", Place("--chain"))]
 
 

@@ -17,7 +17,7 @@ LEAST_SECRET, LEAST_NAME = 8, 3  # characters: shorter ones stand anywhere by ch
 FORMS: Mapping[str, re.Pattern[bytes]] = {
     "an AWS access key id": re.compile(rb"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     "an AWS secret key": re.compile(rb"(?i)secret_?access_?key[\"']?\s*[=:]\s*[\"']?[A-Za-z0-9/+]{40}\b"),
-    "an AWS session token": re.compile(rb"(?i)(?:session_?token|x-amz-security-token)[\"']?\s*[=:]\s*[\"']?[\w/+%=]{40}"),
+    "a session token": re.compile(rb"(?i)(?:session_?token|x-amz-security-token)[\"']?\s*[=:]\s*[\"']?[\w/+%=]{40}"),
     "a private key": re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a signed web address": re.compile(rb"(?i)x-amz-signature=[0-9a-f]{16}"),
     "a password in a web address": re.compile(rb"\bhttps?://[^/\s:@\"'\\]+:[^/\s@\"'\\]+@"),

@@ -1,8 +1,8 @@
 """A sealed journal, line by line: its chain of hashes, across lines that were withheld.
 
 A withheld line is ``{"withheld": SEQ, "sha256": HASH}``, the hash being that of the line it stands for. The chain goes
-on through it, so every other line, and the head that was signed, can be checked as before. Since each line holds a salt,
-its hash tells nothing of what it said.
+on through it, so every other line, and the head that was signed, can be checked as before. Since each line holds a
+salt, its hash tells nothing of what it said.
 """
 
 from __future__ import annotations

@@ -128,7 +128,8 @@ def _bears(files: Files, lines: Lines, seqs: set[int]) -> bool:
 def _new_paths(files: Files, paths: Sequence[str], wish: Wish) -> Iterator[dict[str, Any]]:
     committed = bag.unlisted(files[bag.COMMITMENTS])
     for path in paths:
-        yield {"path": path, "commitment": committed[path], "because": wish.because, "bears_on_verdict": path == bag.PLAN}
+        yield {"path": path, "commitment": committed[path], "because": wish.because,
+               "bears_on_verdict": path == bag.PLAN}  # fmt: skip
 
 
 def _still(files: Files, chosen: Sequence[Event]) -> Iterator[str]:
@@ -154,5 +155,3 @@ def _texts(value: Any) -> Iterator[str]:
 def unsalted(files: Files) -> list[int]:
     """Events that are withheld though their lines held no salt (of an older gameday): a guess could be tried."""
     return [int(item["event"]) for item in _items(files) if "event" in item and not item["salted"]]
-
-

@@ -7,10 +7,7 @@ the key and writes both anew.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gameday.clock import Ms, iso
 from gameday.evidence.chain import Numbered
 from gameday.evidence.envelope import PREREGISTRATION, sign, statement
+from gameday.evidence.inputs import PREREGISTERED as FILE
 from gameday.plan import Plan
 
-FILE = "preregistration.dsse.json"
-INPUTS = "inputs"
+__all__ = ["FILE", "Moment", "limits", "preregistration"]
 
 
 @dataclass(frozen=True)
@@ -51,29 +48,3 @@ def preregistration(
 def limits(plan: Plan) -> list[dict[str, Any]]:
     """Every tolerance and objective, whole: its limit, what counts as disrupted, how it is measured."""
     return [t.model_dump(mode="json", by_alias=True) for t in (*plan.tolerances, *plan.objectives)]
-
-
-def keep_inputs(run_dir: Path, inputs: Mapping[str, str], roots: Iterable[Path]) -> list[str]:
-    """Copy the exact bytes of what the plan was made of under ``inputs/``; returns the names of those that are not, or
-    no longer, to be had. The hash alone says which bytes are meant."""
-    folders, missing = list(roots), []
-    for name, sha256 in sorted(inputs.items()):
-        raw = next((raw for root in folders if (raw := _read(root / name)) is not None and _is(raw, sha256)), None)
-        place = run_dir / INPUTS / name
-        if raw is None or not place.resolve().is_relative_to((run_dir / INPUTS).resolve()):
-            missing.append(name)
-            continue
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(raw)
-    return missing
-
-
-def _is(raw: bytes, sha256: str) -> bool:
-    return hashlib.sha256(raw).hexdigest() == sha256.removeprefix("sha256:")
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None

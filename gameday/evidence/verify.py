@@ -24,6 +24,9 @@ from gameday.evidence.lines import CHANGED
 from gameday.evidence.seal import info_of
 from gameday.evidence.withheld import Withheld, withheld
 
+SAID = {"run", "scenario", "service", "environment", "plan_digest", "ended", "outcome", "tolerances", "journal",
+        "chain", "preregistration", "draft", "key", "version", "not_proved"}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Trusted:
@@ -131,6 +134,8 @@ def _signed(files: Files, trusted: Trusted, found: Found) -> Envelope | None:
     try:
         envelope = open_envelope(files[bag.ENVELOPE], RUN)
         within = public_of(files[bag.SEALER])
+        if lacking := sorted(SAID - envelope.predicate.keys()):
+            raise ValueError(f"it does not say {', '.join(lacking)}")
     except (ValueError, KeyError) as error:
         what = f"the envelope, or the key with it, cannot be read: {error}"
         found.problems.append(_at("ENVELOPE_MALFORMED", bag.ENVELOPE, what))
@@ -177,5 +182,3 @@ def _committed(files: Files, gone: Withheld) -> Iterator[Problem]:
 def _info(files: Files, signed: Envelope) -> Iterator[Problem]:
     if files.get("bag-info.txt") != bag.bag_info(files, info_of(signed.predicate)):
         yield _at("FILE_CHANGED", "bag-info.txt", "it does not say what the seal says")
-
-

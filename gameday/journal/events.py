@@ -9,7 +9,7 @@ run.resumed         away_ms, why, inject      another conductor goes on; inject:
 run.reopened        why                       it had ended and left something behind: it is restored once more
 plan.registered     digest, sha256            journalled before the first effect (pre-registration); sha256: of the
                                               exact bytes of plan.json, hexadecimal
-run.numbered        no, chain, lines          the run's number in the workspace's chain; SHA-256 of the chain's last line
+run.numbered        no, chain, lines          the run's number in the workspace's chain; SHA-256 of its last line
 evidence.preregistered  sha256, key           preregistration.dsse.json was signed: SHA-256 of its bytes, id of the key
 evidence.inputs_missing files                 of these no exact copy could be kept in the run's folder
 preflight.done      checks: [{check, result: shown | warned | waived | failed | not looked at, said}], clock_off_ms
