@@ -22,7 +22,7 @@ def keys() -> None:
 def new(name: str, out: Path | None, passphrase_env: str | None, passphrase_file: Path | None) -> None:
     """Make a key pair: NAME.pem, which nobody else may read, and NAME.pub.pem, which others need to verify.
 
-    Give NAME.pub.pem and the key's id to those who verify, by another way than with the evidence. Whoever holds NAME.pem
+    Give NAME.pub.pem and the id to those who verify, by another way than with the evidence. Whoever holds NAME.pem
     can sign as you; with it lost nothing new can be signed, and what was signed still verifies.
 
     Exit code: 0, or 5 when there is a key of this name.
