@@ -43,13 +43,15 @@ def _subject(signed: Envelope) -> list[dict[str, Any]]:
 def approved(files: Files, signed: Envelope, trusted: Ed25519PublicKey | None = None) -> Approved:
     """Read and check the approval."""
     if bag.APPROVAL not in files:
-        stray = [_wrong("FILE_ADDED", "a key of an approver, and no approval")] if bag.APPROVER in files else []
+        stray = (
+            [_wrong("FILE_ADDED", "a key of an approver, and no approval", CHANGED)] if bag.APPROVER in files else []
+        )
         return Approved(None, stray)
     try:
         found = open_envelope(files[bag.APPROVAL], APPROVAL)
         key = public_of(files[bag.APPROVER])
     except (ValueError, KeyError) as error:
-        return Approved(None, [_wrong("APPROVAL_MALFORMED", f"it cannot be read: {error}")])
+        return Approved(None, [_wrong("APPROVAL_MALFORMED", f"it cannot be read: {error}", CHANGED)])
     problems = _problems(found, key, files, signed, trusted)
     return Approved(None if problems else key_id(key), problems)
 
@@ -59,13 +61,19 @@ def _problems(
 ) -> list[Problem]:
     problems = []
     if not found.signed_by(key):
-        problems.append(_wrong("APPROVAL_SIGNATURE", "its signature is not over what it holds"))
+        problems.append(_wrong("APPROVAL_SIGNATURE", "its signature is not over what it holds", CHANGED))
     if trusted is not None and key_id(trusted) != key_id(key):
-        problems.append(_wrong("KEY_OTHER", f"approved with key {key_id(key)[:16]}, not with the one that is given"))
+        problems.append(
+            _wrong("KEY_OTHER", f"approved with key {key_id(key)[:16]}, not with the one that is given", CHANGED)
+        )
     if key_id(key) == key_id(public_of(files[bag.SEALER])):
-        problems.append(_wrong("APPROVAL_OWN", "the sealer's own key approves: nobody approves what is theirs"))
+        problems.append(
+            _wrong("APPROVAL_OWN", "the sealer's own key approves: nobody approves what is theirs", CHANGED)
+        )
     if found.subjects != {str(s["name"]): s["digest"] for s in _subject(signed)}:
-        problems.append(_wrong("APPROVAL_OTHER_DIGEST", "it approves another manifest than the one that was sealed"))
+        problems.append(
+            _wrong("APPROVAL_OTHER_DIGEST", "it approves another manifest than the one that was sealed", CHANGED)
+        )
     return problems
 
 
@@ -77,5 +85,5 @@ def role_of(files: Mapping[str, bytes]) -> str | None:
         return None
 
 
-def _wrong(code: str, what: str) -> Problem:
-    return Problem(code, what, CHANGED, Place(bag.APPROVAL))
+def _wrong(code: str, what: str, write: str) -> Problem:
+    return Problem(code, what, write, Place(bag.APPROVAL))

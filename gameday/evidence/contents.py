@@ -54,22 +54,27 @@ def contents(files: Files, signed: Envelope, gone: Withheld, trusted: Trusted) -
     return found
 
 
-def _at(code: str, name: str, what: str) -> Problem:
-    return Problem(code, what, CHANGED, Place(name))
+def _at(code: str, what: str, write: str, name: str) -> Problem:
+    return Problem(code, what, write, Place(name))
 
 
 def _journal(lines: Lines, said: Mapping[str, Any], gone: Withheld) -> Iterator[Problem]:
     """As many lines as were sealed, and the last of them; withheld are only those that the redaction names."""
     sealed, count = said["journal"], len(lines.hashes)
     if count != sealed["count"]:
-        yield _at("JOURNAL_CUT", bag.JOURNAL, f"it has {count} lines, and {sealed['count']} were sealed")
+        yield _at("JOURNAL_CUT", f"it has {count} lines, and {sealed['count']} were sealed", CHANGED, bag.JOURNAL)
     elif lines.hashes and lines.hashes[-1] != sealed["head"]:
-        yield _at("JOURNAL_CUT", bag.JOURNAL, "its last line is not the one that was sealed")
+        yield _at("JOURNAL_CUT", "its last line is not the one that was sealed", CHANGED, bag.JOURNAL)
     for seq in lines.withheld:
         if gone.events.get(seq) != lines.hashes[seq - 1]:
-            yield _at("REDACTION_UNDECLARED", bag.JOURNAL, f"event {seq} is withheld, and no signed redaction says so")
+            yield _at(
+                "REDACTION_UNDECLARED",
+                f"event {seq} is withheld, and no signed redaction says so",
+                CHANGED,
+                bag.JOURNAL,
+            )
     for seq in sorted(gone.events.keys() - set(lines.withheld)):
-        yield _at("REDACTION_ABUSED", bag.JOURNAL, f"event {seq} is said to be withheld, and it stands there")
+        yield _at("REDACTION_ABUSED", f"event {seq} is said to be withheld, and it stands there", CHANGED, bag.JOURNAL)
 
 
 def _plan(files: Files, gone: Withheld, found: Contents) -> Plan | None:
@@ -79,7 +84,7 @@ def _plan(files: Files, gone: Withheld, found: Contents) -> Plan | None:
     try:
         return Plan.model_validate_json(files.get(bag.PLAN, b""))
     except (ValidationError, RecursionError):
-        found.problems.append(_at("PLAN_UNREADABLE", bag.PLAN, "it is no plan that this version can read"))
+        found.problems.append(_at("PLAN_UNREADABLE", "it is no plan that this version can read", CHANGED, bag.PLAN))
         return None
 
 
@@ -87,16 +92,20 @@ def _registered(raw: bytes, plan: Plan, lines: Lines, said: Mapping[str, Any]) -
     """It is the plan that the journal registered, and its digest is of what it says itself."""
     hashes = [event.what.get("sha256") for event in lines.events if event.type == "plan.registered"]
     if hashes != [hashlib.sha256(raw).hexdigest()]:
-        yield _at("PLAN_SWAPPED", bag.PLAN, "it is not the plan that the journal registered when the run began")
+        yield _at(
+            "PLAN_SWAPPED", "it is not the plan that the journal registered when the run began", CHANGED, bag.PLAN
+        )
     if not plan.digest == digest_of(plan) == said["plan_digest"]:
-        yield _at("PLAN_SWAPPED", bag.PLAN, "its digest is not of what it says, or not the one that was sealed")
+        yield _at(
+            "PLAN_SWAPPED", "its digest is not of what it says, or not the one that was sealed", CHANGED, bag.PLAN
+        )
 
 
 def _inputs(files: Files, plan: Plan) -> Iterator[Problem]:
     for name, sha256 in sorted(plan.inputs.items()):
         raw = files.get(f"data/inputs/{name}")
         if raw is not None and hashlib.sha256(raw).hexdigest() != sha256.removeprefix("sha256:"):
-            yield _at("INPUT_CHANGED", f"data/inputs/{name}", "it is not the file of which the plan was made")
+            yield _at("INPUT_CHANGED", "it is not the file of which the plan was made", CHANGED, f"data/inputs/{name}")
 
 
 def _preregistered(
@@ -107,7 +116,9 @@ def _preregistered(
     found.problems += held.problems
     sealed = said.get("preregistration")
     if (held.said or {}).get("sha256") != (sealed or {}).get("sha256") and not held.problems:
-        found.problems.append(_at("PREREGISTRATION_OTHER", bag.PREREGISTERED, "it is not the one that was sealed"))
+        found.problems.append(
+            _at("PREREGISTRATION_OTHER", "it is not the one that was sealed", CHANGED, bag.PREREGISTERED)
+        )
     if held.said is None and not held.problems:
         found.remarks.append(f"not pre-registered: {NONE}")
 
@@ -120,7 +131,7 @@ def _signed_verdict(files: Files, said: Mapping[str, Any]) -> list[Problem]:
         same = (verdict["outcome"], verdicts(verdict)) == (said["outcome"], said["tolerances"])
     except (ValueError, KeyError, TypeError):
         same = False
-    return [] if same else [_at("VERDICT_DIFFERS", bag.VERDICT, "it does not say the verdict that was signed")]
+    return [] if same else [_at("VERDICT_DIFFERS", "it does not say the verdict that was signed", CHANGED, bag.VERDICT)]
 
 
 def _recompute(files: Files, plan: Plan | None, lines: Lines, gone: Withheld, found: Contents) -> None:
@@ -135,10 +146,10 @@ def _recompute(files: Files, plan: Plan | None, lines: Lines, gone: Withheld, fo
         found.remarks.append("the verdict was computed again from plan and journal, and is the same")
     elif gone.events:
         what = f"computed again{without} the verdict is another: what is withheld bears on it, and nobody said so"
-        found.problems.append(_at("REDACTION_ABUSED", bag.VERDICT, what))
+        found.problems.append(_at("REDACTION_ABUSED", what, CHANGED, bag.VERDICT))
     else:
         what = f"plan and journal give another verdict (computed by gameday {__version__}; see its provenance)"
-        found.problems.append(_at("VERDICT_DIFFERS", bag.VERDICT, what))
+        found.problems.append(_at("VERDICT_DIFFERS", what, CHANGED, bag.VERDICT))
 
 
 def _same(raw: bytes, plan: Plan, lines: Lines) -> bool:
@@ -159,7 +170,11 @@ def _chain(files: Files, lines: Lines, said: Mapping[str, Any]) -> list[Problem]
     except DamagedRun as error:
         return error.problems
     if not links:
-        return [_at("CHAIN_DIFFERS", bag.CHAIN, "the run was numbered, and its chain is missing")] if sealed else []
+        return (
+            [_at("CHAIN_DIFFERS", "the run was numbered, and its chain is missing", CHANGED, bag.CHAIN)]
+            if sealed
+            else []
+        )
     return [*_sealed_link(raw, links, sealed or {}, said), *_numbered(raw, lines)]
 
 
@@ -168,10 +183,10 @@ def _sealed_link(
 ) -> Iterator[Problem]:
     last = hashlib.sha256(raw.splitlines(keepends=True)[-1]).hexdigest()
     if (sealed.get("lines"), sealed.get("head"), sealed.get("no")) != (len(links), last, links[-1]["no"]):
-        yield _at("CHAIN_DIFFERS", bag.CHAIN, "it is not the chain of runs that was sealed")
+        yield _at("CHAIN_DIFFERS", "it is not the chain of runs that was sealed", CHANGED, bag.CHAIN)
     ends = [link for link in links if link["run"] == said["run"] and link["what"] == "ended"]
     if not ends or ends[-1]["journal_head"] != said["journal"]["head"]:
-        yield _at("CHAIN_DIFFERS", bag.CHAIN, "it does not say that this run ended with this journal")
+        yield _at("CHAIN_DIFFERS", "it does not say that this run ended with this journal", CHANGED, bag.CHAIN)
 
 
 def _numbered(raw: bytes, lines: Lines) -> Iterator[Problem]:
@@ -182,7 +197,7 @@ def _numbered(raw: bytes, lines: Lines) -> Iterator[Problem]:
             count = event.what["lines"]
             if count > len(links) or hashlib.sha256(links[count - 1]).hexdigest() != event.what["chain"]:
                 what = f"when run {event.what['no']} began the chain was another: a run was left out of it, or put in"
-                yield _at("CHAIN_DIFFERS", bag.CHAIN, what)
+                yield _at("CHAIN_DIFFERS", what, CHANGED, bag.CHAIN)
 
 
 def _outside(mine: bytes, other: bytes | None) -> list[Problem]:

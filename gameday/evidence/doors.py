@@ -55,7 +55,7 @@ def _found(name: str, raw: bytes, known: Known) -> Iterator[Problem]:
 
 
 def _secret(name: str, raw: bytes, at: int, what: str) -> Problem:
-    write = "change that secret now, as it was written down; then take it out with --withhold"
+    write = "change that secret now, as it was written down; then seal without it: --event N, or --path P"
     return Problem("SECRET_IN_EVIDENCE", f"{what} stands here", write, _place(name, raw, at))
 
 

@@ -17,7 +17,7 @@ from gameday.evidence.bag import JOURNAL
 from gameday.journal.events import Event
 from gameday.journal.store import FIRST
 
-CHANGED = "nothing: ask for the bag as it was sealed, and find out who had this one"
+CHANGED = "the bag as it was sealed, from its sealer"
 
 
 @dataclass(frozen=True)

@@ -41,24 +41,24 @@ def registration(
     raw, named = held.get(PREREGISTERED), [e for e in events if e.type == "evidence.preregistered"]
     if raw is None:
         missing = "the journal names a pre-registration, and there is none"
-        return Registration(None, [_wrong("PREREGISTRATION_MISSING", missing)] if named else [])
+        return Registration(None, [_wrong("PREREGISTRATION_MISSING", missing, CHANGED)] if named else [])
     try:
         found = open_envelope(raw, PREREGISTRATION)
     except ValueError as error:
-        return Registration(None, [_wrong("PREREGISTRATION_MALFORMED", f"it cannot be read: {error}")])
+        return Registration(None, [_wrong("PREREGISTRATION_MALFORMED", f"it cannot be read: {error}", CHANGED)])
     sha256 = hashlib.sha256(raw).hexdigest()
     problems = [*_signature(found, keys), *_moment(found, sha256, named, held, events), *_about(found, held, plan)]
     return Registration({"sha256": sha256, "key": found.keyid, "at": found.predicate.get("at")}, problems)
 
 
-def _wrong(code: str, what: str) -> Problem:
-    return Problem(code, what, CHANGED, Place(PREREGISTERED))
+def _wrong(code: str, what: str, write: str) -> Problem:
+    return Problem(code, what, write, Place(PREREGISTERED))
 
 
 def _signature(found: Envelope, keys: Sequence[Ed25519PublicKey]) -> Iterator[Problem]:
     if keys and not any(found.signed_by(key) for key in keys):
         what = f"the pre-registration is not signed by a key that is given here (it names key {found.keyid[:16]})"
-        yield _wrong("PREREGISTRATION_SIGNATURE", what)
+        yield _wrong("PREREGISTRATION_SIGNATURE", what, CHANGED)
 
 
 def _moment(
@@ -67,16 +67,16 @@ def _moment(
     """It was there before the first effect: the journal names it there, and it names the journal before that."""
     mine = [event for event in named if event.what.get("sha256") == sha256]
     if not mine:
-        yield _wrong("PREREGISTRATION_OTHER", "the journal does not name this pre-registration")
+        yield _wrong("PREREGISTRATION_OTHER", "the journal does not name this pre-registration", CHANGED)
         return
     effect, at = first_effect(events), mine[0]
     if effect and (effect.seq < at.seq or effect.wall < at.wall):
         what = f"it was journalled as event {at.seq}, and the first fault was asked for before, in event {effect.seq}"
-        yield _wrong("PREREGISTRATION_LATE", what)
+        yield _wrong("PREREGISTRATION_LATE", what, CHANGED)
     told, hashes = found.predicate.get("journal", {}), read_lines(held[JOURNAL]).hashes
     count = told.get("count", 0)
     if not (isinstance(count, int) and 0 < count < at.seq) or hashes[count - 1] != told.get("head"):
-        yield _wrong("PREREGISTRATION_OTHER", "it was signed at another journal than this one")
+        yield _wrong("PREREGISTRATION_OTHER", "it was signed at another journal than this one", CHANGED)
 
 
 def _about(found: Envelope, held: Mapping[str, bytes], plan: Plan) -> Iterator[Problem]:

@@ -56,7 +56,7 @@ class Found:
 def verify(files: Files, odd: Sequence[str] = (), trusted: Trusted | None = None) -> Found:
     """All of it, without stopping at the first."""
     trusted, found = trusted or Trusted(), Found()
-    found.problems += [_at("NOT_A_FILE", name, "it is a link, or no plain file") for name in odd]
+    found.problems += [_at("NOT_A_FILE", "it is a link, or no plain file", CHANGED, name) for name in odd]
     found.problems += [*_listed(files), *_unlisted(files)]
     signed = _signed(files, trusted, found)
     gone = withheld(files, found.problems, found.remarks)
@@ -85,8 +85,8 @@ def _approval(files: Files, signed: Envelope, trusted: Trusted, found: Found) ->
         found.remarks.append("the approver's key came with the bag: compare its id with what the approver says it is")
 
 
-def _at(code: str, name: str, what: str) -> Problem:
-    return Problem(code, what, CHANGED, Place(name))
+def _at(code: str, what: str, write: str, name: str) -> Problem:
+    return Problem(code, what, write, Place(name))
 
 
 # ---- files against manifests
@@ -94,26 +94,26 @@ def _listed(files: Files) -> Iterator[Problem]:
     """Each file is there, and is as its manifest says."""
     for name in (*bag.MANIFESTS, *bag.TAG_MANIFESTS):
         if name not in files:
-            yield _at("FILE_MISSING", name, "a manifest is missing")
+            yield _at("FILE_MISSING", "a manifest is missing", CHANGED, name)
             continue
         try:
             wanted = bag.unlisted(files[name])
         except ValueError as error:
-            yield _at("MANIFEST_MALFORMED", name, f"it is no manifest: {error}")
+            yield _at("MANIFEST_MALFORMED", f"it is no manifest: {error}", CHANGED, name)
             continue
         yield from _as_listed(files, name, wanted)
     for name in (*bag.STEADY, "bag-info.txt", bag.ENVELOPE, bag.SALTS, bag.JOURNAL, bag.VERDICT):
         if name not in files:
-            yield _at("FILE_MISSING", name, "a bag must hold it, and does not")
+            yield _at("FILE_MISSING", "a bag must hold it, and does not", CHANGED, name)
 
 
 def _as_listed(files: Files, manifest: str, wanted: Mapping[str, str]) -> Iterator[Problem]:
     kind = manifest.removesuffix(".txt").rpartition("-")[2]
     for name, digest in wanted.items():
         if name not in files:
-            yield _at("FILE_MISSING", name, f"{manifest} lists it, and it is not there")
+            yield _at("FILE_MISSING", f"{manifest} lists it, and it is not there", CHANGED, name)
         elif hashlib.new(kind, files[name]).hexdigest() != digest:
-            yield _at("FILE_CHANGED", name, f"its {kind} is not the one in {manifest}")
+            yield _at("FILE_CHANGED", f"its {kind} is not the one in {manifest}", CHANGED, name)
 
 
 def _unlisted(files: Files) -> Iterator[Problem]:
@@ -125,7 +125,7 @@ def _unlisted(files: Files) -> Iterator[Problem]:
         except ValueError:
             return
     for name in sorted(files.keys() - known):
-        yield _at("FILE_ADDED", name, "nothing lists this file: it was put in after sealing")
+        yield _at("FILE_ADDED", "nothing lists this file: it was put in after sealing", CHANGED, name)
 
 
 # ---- the signature, and what it is over
@@ -137,17 +137,17 @@ def _signed(files: Files, trusted: Trusted, found: Found) -> Envelope | None:
         if lacking := sorted(SAID - envelope.predicate.keys()):
             raise ValueError(f"it does not say {', '.join(lacking)}")
     except (ValueError, KeyError) as error:
-        what = f"the envelope, or the key with it, cannot be read: {error}"
-        found.problems.append(_at("ENVELOPE_MALFORMED", bag.ENVELOPE, what))
+        unread = f"the envelope, or the key with it, cannot be read: {error}"
+        found.problems.append(_at("ENVELOPE_MALFORMED", unread, CHANGED, bag.ENVELOPE))
         return None
     found.sealer = key_id(within)
     if trusted.sealer is None:
         found.remarks.append("the sealer's key came with the bag: compare its id with what the sealer says it is")
     elif key_id(trusted.sealer) != found.sealer:
         what = f"sealed with key {found.sealer[:16]}, not with the one that is given, {key_id(trusted.sealer)[:16]}"
-        found.problems.append(_at("KEY_OTHER", bag.SEALER, what))
+        found.problems.append(_at("KEY_OTHER", what, CHANGED, bag.SEALER))
     if not envelope.signed_by(within):
-        found.problems.append(_at("SIGNATURE_WRONG", bag.ENVELOPE, "the signature is not over what it holds"))
+        found.problems.append(_at("SIGNATURE_WRONG", "the signature is not over what it holds", CHANGED, bag.ENVELOPE))
         return None
     return envelope
 
@@ -158,7 +158,7 @@ def _bound(files: Files, signed: Envelope, gone: Withheld) -> Iterator[Problem]:
         remade = gone.any and name not in bag.STEADY
         if name in files and not remade and hashlib.sha256(files[name]).hexdigest() != digests["sha256"]:
             code = "MANIFEST_CHANGED" if "manifest" in name or name == bag.COMMITMENTS else "FILE_CHANGED"
-            yield _at(code, name, "it is not the one that was sealed: it was made anew after sealing")
+            yield _at(code, "it is not the one that was sealed: it was made anew after sealing", CHANGED, name)
 
 
 def _committed(files: Files, gone: Withheld) -> Iterator[Problem]:
@@ -166,19 +166,19 @@ def _committed(files: Files, gone: Withheld) -> Iterator[Problem]:
     try:
         wanted, salts = bag.unlisted(files[bag.COMMITMENTS]), bag.unlisted(files[bag.SALTS])
     except (ValueError, KeyError) as error:
-        yield _at("MANIFEST_MALFORMED", bag.COMMITMENTS, f"salted hashes or salts cannot be read: {error}")
+        yield _at("MANIFEST_MALFORMED", f"salted hashes or salts cannot be read: {error}", CHANGED, bag.COMMITMENTS)
         return
     for name in sorted({n for n in files if n.startswith(bag.DATA)} - wanted.keys() - {bag.SALTS}):
-        yield _at("FILE_ADDED", name, "it was not there when the bag was sealed")
+        yield _at("FILE_ADDED", "it was not there when the bag was sealed", CHANGED, name)
     for name, sealed in wanted.items():
         if name in gone.paths or (name == bag.JOURNAL and gone.events):
             continue
         if name not in files:
-            yield _at("FILE_MISSING", name, "it was sealed, and nobody has said that it is withheld")
+            yield _at("FILE_MISSING", "it was sealed, and nobody has said that it is withheld", CHANGED, name)
         elif bag.commitment(salts.get(name, ""), files[name]) != sealed:
-            yield _at("FILE_CHANGED", name, "it is not the file that was sealed")
+            yield _at("FILE_CHANGED", "it is not the file that was sealed", CHANGED, name)
 
 
 def _info(files: Files, signed: Envelope) -> Iterator[Problem]:
     if files.get("bag-info.txt") != bag.bag_info(files, info_of(signed.predicate)):
-        yield _at("FILE_CHANGED", "bag-info.txt", "it does not say what the seal says")
+        yield _at("FILE_CHANGED", "it does not say what the seal says", CHANGED, "bag-info.txt")

@@ -35,17 +35,17 @@ class Withheld:
 def withheld(files: Files, problems: list[Problem], remarks: list[str]) -> Withheld:
     """Read the bag's redactions; nothing is taken as withheld that is not signed for."""
     if bag.REDACTIONS not in files:
-        problems += [_at("FILE_ADDED", bag.REDACTOR, "nothing was withheld")] if bag.REDACTOR in files else []
+        problems += [_at("FILE_ADDED", "nothing was withheld", CHANGED, bag.REDACTOR)] if bag.REDACTOR in files else []
         return Withheld()
     try:
         envelope = open_envelope(files[bag.REDACTIONS], REDACTION)
         key = public_of(files[bag.REDACTOR])
         found = said_withheld(envelope.predicate["items"])
     except (ValueError, KeyError, TypeError) as error:
-        problems.append(_at("REDACTION_MALFORMED", bag.REDACTIONS, f"it cannot be read: {error}"))
+        problems.append(_at("REDACTION_MALFORMED", f"it cannot be read: {error}", CHANGED, bag.REDACTIONS))
         return Withheld()
     if not envelope.signed_by(key):
-        problems.append(_at("REDACTION_SIGNATURE", bag.REDACTIONS, "its signature is not over what it holds"))
+        problems.append(_at("REDACTION_SIGNATURE", "its signature is not over what it holds", CHANGED, bag.REDACTIONS))
         return Withheld()
     problems += _checked(files, envelope, found)
     remarks += [_said(item, key_id(key)) for item in envelope.predicate["items"]]
@@ -63,16 +63,18 @@ def _checked(files: Files, envelope: Envelope, found: Withheld) -> list[Problem]
     problems = []
     sealed = hashlib.sha256(files.get(bag.ENVELOPE, b"")).hexdigest()
     if envelope.predicate.get("sealed") != sealed:
-        problems.append(_at("REDACTION_OTHER", bag.REDACTIONS, "it is of another bag"))
+        problems.append(_at("REDACTION_OTHER", "it is of another bag", CHANGED, bag.REDACTIONS))
     for name in (*bag.MANIFESTS, *bag.TAG_MANIFESTS):
         digest = envelope.subjects.get(name, {}).get("sha256")
         if name in files and hashlib.sha256(files[name]).hexdigest() != digest:
-            problems.append(_at("MANIFEST_CHANGED", name, "it is not the one that the redaction was signed with"))
+            problems.append(
+                _at("MANIFEST_CHANGED", "it is not the one that the redaction was signed with", CHANGED, name)
+            )
     for path in sorted(found.paths):
         if path in files:
-            problems.append(_at("REDACTION_ABUSED", path, "it is said to be withheld, and it is there"))
+            problems.append(_at("REDACTION_ABUSED", "it is said to be withheld, and it is there", CHANGED, path))
         if path in MUST_STAY or not path.startswith(bag.DATA):
-            problems.append(_at("REDACTION_ABUSED", path, "this must not be withheld"))
+            problems.append(_at("REDACTION_ABUSED", "this must not be withheld", CHANGED, path))
     return problems
 
 
@@ -81,5 +83,5 @@ def _said(item: Mapping[str, Any], key: str) -> str:
     return f"withheld: {what}, because {item.get('because')} (key {key[:16]})"
 
 
-def _at(code: str, name: str, what: str) -> Problem:
-    return Problem(code, what, CHANGED, Place(name))
+def _at(code: str, what: str, write: str, name: str) -> Problem:
+    return Problem(code, what, write, Place(name))
