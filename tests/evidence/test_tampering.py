@@ -279,7 +279,7 @@ def test_an_approval_by_somebody_else(good: Files) -> None:
 
 # ---- what is withheld
 def seq_of(files: Files, kind: str) -> int:
-    return next(e["seq"] for e in map(json.loads, files[bag.JOURNAL].splitlines()) if e.get("type") == kind)
+    return next(int(e["seq"]) for e in map(json.loads, files[bag.JOURNAL].splitlines()) if e.get("type") == kind)
 
 
 def without(files: Files, *events: int, paths: tuple[str, ...] = ()) -> Files:
