@@ -153,7 +153,7 @@ def _imported(tree: ast.Module) -> dict[str, ast.expr]:
         if path.is_file() and any(alias.name.isupper() for alias in node.names):
             there = {k: v for n in ast.parse(path.read_text()).body if isinstance(n, ast.Assign)
                      for k, v in _assigned(n).items()}  # fmt: skip
-            found |= {a.asname or a.name: there[a.name] for a in node.names if a.name in there}
+            found |= {a.name: there[a.name] for a in node.names if isinstance(there.get(a.name), ast.Constant)}
     return found
 
 
