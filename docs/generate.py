@@ -135,13 +135,27 @@ def errors_in_code() -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for module in sorted((ROOT / "gameday").rglob("*.py")):
         tree = ast.parse(module.read_text())
-        shared = {k: v for n in tree.body for k, v in _assigned(n).items() if isinstance(n, ast.Assign)}
+        shared = _imported(tree) | {
+            k: v for n in tree.body for k, v in _assigned(n).items() if isinstance(n, ast.Assign)
+        }
         for scope in _scopes(tree):
             names = shared | _assigned(scope)
             for call in (n for n in ast.walk(scope) if isinstance(n, ast.Call)):
                 if record := _record(call, names):
                     if record[1] or record[0] not in found:  # the nearest scope comes last, and its names are right
                         found[record[0]] = record[1:]
+    return found
+
+
+def _imported(tree: ast.Module) -> dict[str, ast.expr]:
+    """Words that another of our modules names, under the name by which they are imported."""
+    found: dict[str, ast.expr] = {}
+    for node in (n for n in tree.body if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("gameday.")):
+        path = ROOT / f"{str(node.module).replace('.', '/')}.py"
+        if path.is_file() and any(alias.name.isupper() for alias in node.names):
+            there = {k: v for n in ast.parse(path.read_text()).body if isinstance(n, ast.Assign)
+                     for k, v in _assigned(n).items()}  # fmt: skip
+            found |= {a.name: there[a.name] for a in node.names if isinstance(there.get(a.name), ast.Constant)}
     return found
 
 

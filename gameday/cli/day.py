@@ -103,7 +103,20 @@ class Day:
         self.stack.pop_all().close()  # the screen first, then the rehearsal, the signals last
         for place in sorted(conductor.state.levers):
             self.say(engaged_words(place, self.run_dir.name))
-        return conclude(self.run_dir)
+        found = conclude(self.run_dir)
+        self._close_in_chain()
+        return found
+
+    def _close_in_chain(self) -> None:
+        """How it ended, into the chain of runs. What cannot be written there now is when the next run begins."""
+        from gameday.errors import GamedayError
+        from gameday.evidence.chain import close_runs
+        from gameday.library import workspace_or_here
+
+        try:
+            close_runs(workspace_or_here())
+        except (GamedayError, OSError) as error:
+            self.say(str(error))
 
     def _end_without(self, why: str) -> None:
         """The rehearsal is no more: end what it left of its processes, and the run. The screen first, the locks too."""
@@ -130,6 +143,7 @@ class Day:
         by = self._go(plan)
         conductor, lock = begin(root, plan, filled, rehearsal, unattended=self.wishes.scripted, go_by=by,
                                 checked=[*checked.drafts(), *self._people], clock=self.clock,
+                                library=self.wishes.library,
                                 approved_by=[a.by.role for a in check_approved(root, plan, wall_ms())],
                                 show=lambda run_dir, clock: self._show(plan, run_dir, clock))  # fmt: skip
         self.stack.callback(lock.release)

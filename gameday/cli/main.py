@@ -49,7 +49,11 @@ COMMANDS = {
         "debrief": ("gameday.cli.debrief:debrief", "Ask what no signal shows, and keep it with the run."),
         "report": ("gameday.cli.report:report", "Write a run's report.md again, and show it."),
     },
-    "Prove": {"judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances.")},
+    "Prove": {
+        "judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances."),
+        "keys": ("gameday.cli.key:keys", "Make keys that sign evidence."),
+        "evidence": ("gameday.cli.evidence:evidence", "Seal a run as evidence; verify, approve, withhold."),
+    },
 }
 _PATHS = {name: path for group in COMMANDS.values() for name, (path, _) in group.items()}
 

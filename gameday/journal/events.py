@@ -9,6 +9,9 @@ run.resumed         away_ms, why, inject      another conductor goes on; inject:
 run.reopened        why                       it had ended and left something behind: it is restored once more
 plan.registered     digest, sha256            journalled before the first effect (pre-registration); sha256: of the
                                               exact bytes of plan.json, hexadecimal
+run.numbered        no, chain, lines          the run's number in the workspace's chain; SHA-256 of its last line
+evidence.preregistered  sha256, key           preregistration.dsse.json was signed: SHA-256 of its bytes, id of the key
+evidence.inputs_missing files                 of these no exact copy could be kept in the run's folder
 preflight.done      checks: [{check, result: shown | warned | waived | failed | not looked at, said}], clock_off_ms
 preflight.waived    code, subject, said, because   ``who`` waived it by name
 go                  on, digest, approved_by   somebody (``who``) said go, and on what
@@ -110,6 +113,8 @@ class Event:
     type: str
     who: str = CONDUCTOR
     what: dict[str, Any] = field(default_factory=dict)
+    salt: str = ""
+    """Of chance: the hash of a line that is withheld from evidence later tells nobody what a guess of it would."""
 
     def line(self) -> bytes:
         """The exact bytes of this event's line, with its newline."""
@@ -122,6 +127,7 @@ class Event:
             "type": self.type,
             "who": self.who,
             "what": self.what,
+            **({"salt": self.salt} if self.salt else {}),
         }
         return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
@@ -130,8 +136,9 @@ class Event:
         """Read one line; ValueError or KeyError when it is not an event."""
         r = json.loads(line)
         return cls(
-            r["seq"], r["epoch"], from_iso(r["at"]), from_iso(r["wall"]), r["prev"], r["type"], r["who"], r["what"]
-        )
+            r["seq"], r["epoch"], from_iso(r["at"]), from_iso(r["wall"]), r["prev"], r["type"], r["who"], r["what"],
+            r.get("salt", ""),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

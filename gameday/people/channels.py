@@ -20,8 +20,8 @@ class TerminalChannel:
 
 
 class EveryChannel:
-    """The terminal, and all that gameday.yaml names beside it. Each prompt goes once to each, but for those that the day
-    says are down.
+    """The terminal, and all that gameday.yaml names beside it. Each prompt goes once to each that the day does not say
+    is down.
 
     One that fails says so in the receipt, which is journalled; it neither keeps the prompt from the others nor is it
     tried again, since a person who is told twice counts twice.

@@ -29,7 +29,10 @@ HOUR = 3_600_000
 OFTEN = Rate(100_000, 100_000)
 UNLIMITED = Rates(OFTEN, OFTEN, OFTEN, OFTEN, OFTEN)
 STEPS = {s: f"step-zq-{s}" for s in ("stop-payments", "alarm", "ack", "regulator-calls", "failover")}
-IDS = {**STEPS, **{f"failover-{n}": f"step-zq-failover#{n}" for n in (1, 2, 3)}}  # of prompts, as a conductor makes them
+IDS = {
+    **STEPS,
+    **{f"failover-{n}": f"step-zq-failover#{n}" for n in (1, 2, 3)},
+}  # of prompts, as a conductor makes them
 Any_ = TypeVar("Any_")
 
 

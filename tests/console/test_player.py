@@ -25,7 +25,9 @@ def day(tmp_path: Path) -> Iterator[Day]:
 
 def secrets_of(day: Day, who: str, had_failover: bool = False) -> list[str]:
     """What this player was not told: the day itself, and each step of which nothing was put before them."""
-    mine = {p.step for p in day.state.prompts.values() if p.to == who} | ({"step-zq-failover"} if had_failover else set())
+    mine = {p.step for p in day.state.prompts.values() if p.to == who} | (
+        {"step-zq-failover"} if had_failover else set()
+    )
     plan = day.plan
     found = [plan.title, plan.scenario, plan.hypothesis, day.run.name, "payments-function", "lambda"]
     for step in plan.steps:
@@ -142,7 +144,7 @@ def test_the_stream_of_a_player_holds_their_lines_and_no_data(day: Day) -> None:
 def test_what_is_handed_over_is_seen_by_both_and_by_nobody_else(day: Day) -> None:
     """Whoever had it may still do it once they are back; the deputy sees it as their own."""
     prompt = {"prompt": "failover-2", "step": "failover", "to": "incident-commander", "via": "console", "number": 2,
-              "says": "Send all payments to the standby.", "expects": "perform", "handed_from": "payments-on-call"}  # fmt: skip
+              "says": "All to the standby.", "expects": "perform", "handed_from": "payments-on-call"}  # fmt: skip
     done = {"prompt": "failover-2", "step": "failover", "role": "incident-commander"}
     day.tell(175)
     day.tell(230, (210, Draft("prompt.delivered", prompt)))
