@@ -23,7 +23,7 @@ FORMS: Mapping[str, re.Pattern[bytes]] = {
     "a password in a web address": re.compile(rb"\bhttps?://[^/\s:@\"'\\]+:[^/\s@\"'\\]+@"),
     "a token": re.compile(rb"\b(?:gh[pousr]_\w{36}|xox[abprs]-[\w-]{10,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,})"),
 }
-_PERSONAL = re.compile(r"(?i)^(?:.*_)?(?:name|names|email|e-mail|mail|phone|mobile|telephone|slack|pager|contact)s?$")
+_PERSONAL = re.compile(r"(?i)^(?:.*_)?(?:who|name|email|e-mail|mail|phone|mobile|telephone|slack|pager|contact)s?$")
 
 
 @dataclass(frozen=True)

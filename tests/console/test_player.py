@@ -157,7 +157,8 @@ def test_what_is_handed_over_is_seen_by_both_and_by_nobody_else(day: Day) -> Non
         assert ("step-zq-failover#2" in {p["id"] for p in found["prompts"] if p["mine"]}) is had
         assert [book["mine"] for book in found["runbooks"]] == [True] * had
         assert any("standby" in line["text"] and line["text"].startswith("done") for line in found["lines"]) is had
-        assert not [text for text in secrets_of(day, who, had) if text in everything(browser)]
+        told = everything(browser)
+        assert not [text for text in secrets_of(day, who, had) if text in told]
 
 
 def test_a_player_whose_access_has_expired_is_told_so_and_refused(day: Day) -> None:

@@ -20,6 +20,7 @@ from gameday.evidence.keys import key_id, new_key, read_private, read_public
 from gameday.evidence.verify import Trusted, verify
 from gameday.journal.events import Draft
 from gameday.journal.store import Journal, read
+from gameday.model.roster import Roster
 from gameday.model.types import Reference
 from gameday.model.workspace import SigningKey
 from gameday.plan import dump_plan
@@ -282,6 +283,15 @@ def test_a_roster_is_read_however_it_is_laid_out() -> None:
     known = Known({}, ["Ann"])
     assert closed({"data/a": b"the plan", "data/b": b"an annex"}, known) == []
     assert [p.code for p in closed({"data/a": b"one\nAnn said"}, known)] == ["PERSON_IN_EVIDENCE"]
+
+
+def test_every_name_of_roster_yaml_as_gameday_has_it_is_known() -> None:
+    """Of the model itself, so that a key that is new there is missed here."""
+    holder = {"who": "Ada Lovelace", "contacts": {"pager": "+44 20 7946 0000", "desk": "Room 7"}}
+    told = {"kind": "roster", "roles": {"on-call": {**holder, "deputy": {"who": "Bo Peep"}}}}
+    roster = Roster.model_validate(told)
+    names = [name for held in roster.roles.values() for name in held.people]
+    assert persons_of(told) == sorted([*names, "+44 20 7946 0000", "Room 7"])
 
 
 # ---- the journal's salt
