@@ -7,6 +7,7 @@ those of its bad example in ``tests/bad/``, or else those at the place in the co
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shutil
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 import click
 
 from gameday.cli.main import COMMANDS, group
+from gameday.conductor.given import schemas as command_schemas
 from gameday.errors import EXIT_CODES, EXIT_COULD_NOT_START, EXIT_INTERNAL, GamedayError, Problem
 from gameday.journal import events as event_types
 from gameday.model.load import load_content
@@ -133,13 +135,27 @@ def errors_in_code() -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for module in sorted((ROOT / "gameday").rglob("*.py")):
         tree = ast.parse(module.read_text())
-        shared = {k: v for n in tree.body for k, v in _assigned(n).items() if isinstance(n, ast.Assign)}
+        shared = _imported(tree) | {
+            k: v for n in tree.body for k, v in _assigned(n).items() if isinstance(n, ast.Assign)
+        }
         for scope in _scopes(tree):
             names = shared | _assigned(scope)
             for call in (n for n in ast.walk(scope) if isinstance(n, ast.Call)):
                 if record := _record(call, names):
                     if record[1] or record[0] not in found:  # the nearest scope comes last, and its names are right
                         found[record[0]] = record[1:]
+    return found
+
+
+def _imported(tree: ast.Module) -> dict[str, ast.expr]:
+    """Words that another of our modules names, under the name by which they are imported."""
+    found: dict[str, ast.expr] = {}
+    for node in (n for n in tree.body if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("gameday.")):
+        path = ROOT / f"{str(node.module).replace('.', '/')}.py"
+        if path.is_file() and any(alias.name.isupper() for alias in node.names):
+            there = {k: v for n in ast.parse(path.read_text()).body if isinstance(n, ast.Assign)
+                     for k, v in _assigned(n).items()}  # fmt: skip
+            found |= {a.name: there[a.name] for a in node.names if isinstance(there.get(a.name), ast.Constant)}
     return found
 
 
@@ -206,7 +222,29 @@ def files() -> str:
     return "\n".join(parts)
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands": commands, "codes": codes, "events": events, "files": files}
+def inbox() -> str:
+    """What a command in a run's inbox holds, by its kind."""
+    parts = ["# Commands of the inbox\n", NOTE]
+    parts.append("A file `inbox/ID.json` of a run: `{id, kind, who, what}`; `who` is the role that gives it.\n")
+    for kind, schema in command_schemas().items():
+        says = " ".join(str(schema.get("description", "")).split())
+        parts += [f"## {kind}\n", f"{says}\n", "| key | must be there | shape |", "|---|---|---|"]
+        needed = schema.get("required", [])
+        for key, shape in schema["properties"].items():
+            plain = {k: v for k, v in shape.items() if k not in ("title", "description")}
+            must = "yes" if key in needed else "no"
+            parts.append(f"| `{key}` | {must} | {_cell(json.dumps(plain))} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "codes": codes,
+    "events": events,
+    "files": files,
+    "inbox": inbox,
+}
 
 
 def pages() -> dict[Path, str]:

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from gameday.errors import DamagedRun, Place, Problem
 from gameday.model.load import read_file
 from gameday.model.runbook import Runbook
-from gameday.model.scenario import Condition, Expectation, Guard, PersonScript
+from gameday.model.scenario import Condition, Expectation, Guard, PersonScript, StepKind
+from gameday.model.step import Mark, Score
 from gameday.model.tolerance import Tolerance
 from gameday.model.types import Strict, Tree
 from gameday.model.workspace import Environment
@@ -84,10 +85,10 @@ def where(region: str | None, accounts: Sequence[str], targets: Mapping[str, Seq
 
 
 class PlannedStep(Strict):
-    """One step of the timeline. Exactly one of fault, expect, inject, unavailable, task is set, as ``kind`` says."""
+    """One step of the timeline; ``kind`` says which of its facts are set."""
 
     id: str
-    kind: Literal["fault", "expect", "inject", "unavailable", "task"]
+    kind: StepKind
     title: str
     at_ms: int | None = None  # offset from the go; a step without ``at``, ``after`` and ``when`` is at 0
     after: tuple[str, ...] = ()
@@ -96,10 +97,19 @@ class PlannedStep(Strict):
     within_ms: int | None = None
     fault: PlannedFault | None = None
     expect: Expectation | None = None
-    to: str | None = None  # the role addressed: inject.to, task.by, expect.role, unavailable.who
+    to: str | None = None  # the role addressed: inject.to, task.by, expect.role, who of what is taken away
     says: str | None = None
     lasts_ms: int | None = None
     runbook: str | None = None
+    told: str | None = None  # how an inject tells it: message, call, conflicting
+    channel: str | None = None  # that is down
+    restored_by: str | None = None  # the step that gives back an access that has expired
+    facilitator: str | None = None  # what only those who run the day see
+    evaluator: str | None = None  # who scores it
+    scored: bool = False  # whether a score is waited for before a branch is taken
+    marks: Mark | None = None  # what it shows to have happened when it is met or done
+    on: dict[Score, str] = {}  # score -> the step that then begins
+    branch: bool = False  # it begins only when another step leads to it, or somebody fires it
 
 
 class Call(Strict):
@@ -163,6 +173,7 @@ class Plan(Strict):
     runbooks: tuple[Runbook, ...]
     scripts: dict[str, PersonScript]
     deputies: dict[str, str]
+    reaches: dict[str, str] = {}  # role -> the channel by which it is reached
     calls: tuple[Call, ...]
     cost: Cost
     inputs: dict[str, str]  # path in the workspace -> sha256

@@ -353,6 +353,8 @@ class Prompt:
     says: str
     expects: Literal["acknowledge", "answer", "perform", "none"]
     number: int | None = None
+    handed_from: str | None = None  # who had it before, and is no longer there
+    without: tuple[str, ...] = ()  # channels that carry nothing now, because the day says so
 
 
 class Channel(Protocol):

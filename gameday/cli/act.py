@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ANSWERED_WITHIN_MS = 5000
 LOOKS_EVERY_MS = 100
 FACILITATOR = "facilitator"
+Mark = Literal[  # as in gameday.model.step, which is not loaded to print help
+    "detected", "declared", "roles_filled", "communicated", "diagnosed", "mitigation_started", "mitigated", "all_clear"
+]
 EXITS = {"applied": 0, "refused": 5, "unanswered": 5}
 
 Options = Callable[[Callable[..., None]], Callable[..., None]]
@@ -55,14 +58,16 @@ def ack(prompt: str | None, role: str | None, run: str | None, as_json: bool) ->
 @click.argument("text")
 @click.option("--incident", "touches", flag_value="incident", help="A real incident touched the service: CONFOUNDED.")
 @click.option("--deployment", "touches", flag_value="deployment", help="A deployment touched it: CONFOUNDED.")
+@click.option("--marks", type=click.Choice(get_args(Mark)), help="What has happened now, for the response clocks.")
 @_as(FACILITATOR)
 @_run
 @_json
-def note(text: str, touches: str | None, role: str, run: str | None, as_json: bool) -> None:
+def note(text: str, touches: str | None, marks: str | None, role: str, run: str | None, as_json: bool) -> None:
     """Write TEXT into the journal with the time it is now."""
     if not text.strip():
         raise click.UsageError("a note says something")
-    _act(_live_run(run), "note", role, as_json, text=text, **({"touches": touches} if touches else {}))
+    more = {key: value for key, value in (("touches", touches), ("marks", marks)) if value}
+    _act(_live_run(run), "note", role, as_json, text=text, **more)
 
 
 @click.command(epilog="Example: gameday hold --why 'waiting for the supplier'    gameday hold --end")

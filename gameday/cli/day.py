@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gameday.cli.screen import Display
     from gameday.clock import Clock
     from gameday.conductor.walk import Conductor, Show
+    from gameday.journal.events import Draft
     from gameday.model.content import Content
     from gameday.plan import Plan
     from gameday.rehearsal.client import Rehearsal
@@ -43,6 +44,13 @@ class Wishes:
     waive: tuple[str, ...] = ()
     because: str | None = None
     confirm: str | None = None  # what somebody typed to say that production is meant
+    play: tuple[str, ...] = ()  # roles that persons hold, where the others are scripted
+    seed: str | None = None  # of the scripted people's delays
+
+    @property
+    def scripted(self) -> bool:
+        """Whether scripted people play the roles that no person holds."""
+        return self.unattended or bool(self.play)
 
 
 class ToldToStop(BaseException):
@@ -62,6 +70,7 @@ class Day:
         self.told_early: int | None = None
         self.display: Display | None = None
         self.clock: Clock | None = None
+        self._people: list[Draft] = []
 
     def __enter__(self) -> Day:
         """From here on a signal ends what was begun, and does not just kill us."""
@@ -94,7 +103,20 @@ class Day:
         self.stack.pop_all().close()  # the screen first, then the rehearsal, the signals last
         for place in sorted(conductor.state.levers):
             self.say(engaged_words(place, self.run_dir.name))
-        return conclude(self.run_dir)
+        found = conclude(self.run_dir)
+        self._close_in_chain()
+        return found
+
+    def _close_in_chain(self) -> None:
+        """How it ended, into the chain of runs. What cannot be written there now is when the next run begins."""
+        from gameday.errors import GamedayError
+        from gameday.evidence.chain import close_runs
+        from gameday.library import workspace_or_here
+
+        try:
+            close_runs(workspace_or_here())
+        except (GamedayError, OSError) as error:
+            self.say(str(error))
 
     def _end_without(self, why: str) -> None:
         """The rehearsal is no more: end what it left of its processes, and the run. The screen first, the locks too."""
@@ -119,8 +141,9 @@ class Day:
         root, plan, filled, rehearsal, checked = self._ready(lambda root, plan: check_approved(root, plan, wall_ms()))
         checked.stop_if_not_ready()
         by = self._go(plan)
-        conductor, lock = begin(root, plan, filled, rehearsal, unattended=self.wishes.unattended, go_by=by,
-                                checked=checked.drafts(), clock=self.clock,
+        conductor, lock = begin(root, plan, filled, rehearsal, unattended=self.wishes.scripted, go_by=by,
+                                checked=[*checked.drafts(), *self._people], clock=self.clock,
+                                library=self.wishes.library,
                                 approved_by=[a.by.role for a in check_approved(root, plan, wall_ms())],
                                 show=lambda run_dir, clock: self._show(plan, run_dir, clock))  # fmt: skip
         self.stack.callback(lock.release)
@@ -136,6 +159,7 @@ class Day:
         from gameday.planning import build_plan
         from gameday.planning.case import open_case
         from gameday.wiring.locks import lock_service
+        from gameday.wiring.played import registered
         from gameday.wiring.rehearsing import DEFAULT_SPEED, NOBODY, alone
         from gameday.wiring.sockets import sockets
         from gameday.wiring.starting import clock_of
@@ -157,6 +181,7 @@ class Day:
         filled = sockets(case.environment, endpoint, clock, channels)
         self._tell_leftovers(root, wishes.environment, filled)
         plan = build_plan(content, case.scenario.id, wishes.environment, filled.faults)
+        self._people = registered(plan, content, wishes.play, wishes.seed)
         approved(root, plan)
         return root, plan, filled, rehearsal, self._preflight(content, root, plan, filled, rehearsal, clock)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from gameday.model.scenario import TAKEN
 from gameday.model.types import write_duration
 from gameday.plan import Plan, PlannedStep
 from gameday.planning.spans import Span, day_spans
@@ -70,11 +71,11 @@ def _rows(plan: Plan, known: dict[str, Span], scale: Scale) -> Iterator[str]:
 
 
 def _bar(step: PlannedStep, span: Span, scale: Scale) -> str:
-    begun = {"fault": FAULT, "unavailable": AWAY}.get(step.kind, WINDOW)
+    begun = FAULT if step.kind == "fault" else AWAY if step.kind in TAKEN else WINDOW
     last = scale.end if span.open else span.last
     row = _row(scale, [(span.done, last, GONE if step.fault else WINDOW), (span.start, span.done, begun)])
     first = scale.cell(span.start)
-    if span.done == span.start and step.kind in ("fault", "unavailable") or row[first] in (GRID, GO, " "):
+    if span.done == span.start and step.kind in ("fault", *TAKEN) or row[first] in (GRID, GO, " "):
         row = _put(row, first, begun)
     if step.after or step.when:
         row = _put(row, first, AFTER)

@@ -17,6 +17,7 @@ COMMANDS = {
         "library": ("gameday.cli.library:library", "List the scenarios, runbooks and observers that ship."),
         "lint": ("gameday.cli.lint:lint", "Check files; says where, what is wrong and what to write."),
         "plan": ("gameday.cli.plan:plan", "Show all that a scenario will do; nothing is touched."),
+        "brief": ("gameday.cli.brief:brief", "Print the packet of each role; a player's shows nothing of what comes."),
         "approve": ("gameday.cli.approve:approve", "Approve a plan, list approvals, or take one back."),
         "preflight": ("gameday.cli.preflight:preflight", "Show what a run would show before its go; no fault."),
         "iam": ("gameday.cli.iam:iam", "The least that the roles of a scenario must be allowed; whether they are."),
@@ -28,6 +29,13 @@ COMMANDS = {
         "ack": ("gameday.cli.act:ack", "Acknowledge, answer or tick what waits for a person."),
         "note": ("gameday.cli.act:note", "Write a note into the journal."),
         "hold": ("gameday.cli.act:hold", "Let the timeline wait; --end lets it go on."),
+        "fire": ("gameday.cli.play:fire", "Begin one step now."),
+        "delay": ("gameday.cli.play:delay", "Let one step begin later."),
+        "restore": ("gameday.cli.play:restore", "Give back an access that a step has taken."),
+        "tick": ("gameday.cli.play:tick", "Tick one step of a runbook."),
+        "wrong": ("gameday.cli.play:wrong", "Say that a step of a runbook is wrong."),
+        "missing": ("gameday.cli.play:missing", "Say that a runbook lacks a step."),
+        "score": ("gameday.cli.play:score", "Score how a reaction was performed."),
         "skip": ("gameday.cli.act:skip", "Pass over one step."),
         "abort": ("gameday.cli.act:abort", "Take every fault back and end the run."),
         "resume": ("gameday.cli.resume:resume", "Go on with a run whose conductor died."),
@@ -37,8 +45,15 @@ COMMANDS = {
         "link": ("gameday.cli.link:link", "Make a link to the console for a role."),
         "recover": ("gameday.cli.recover:recover", "Take back what a run left whose conductor died."),
     },
-    "Learn": {"report": ("gameday.cli.report:report", "Write a run's report.md again, and show it.")},
-    "Prove": {"judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances.")},
+    "Learn": {
+        "debrief": ("gameday.cli.debrief:debrief", "Ask what no signal shows, and keep it with the run."),
+        "report": ("gameday.cli.report:report", "Write a run's report.md again, and show it."),
+    },
+    "Prove": {
+        "judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances."),
+        "keys": ("gameday.cli.key:keys", "Make keys that sign evidence."),
+        "evidence": ("gameday.cli.evidence:evidence", "Seal a run as evidence; verify, approve, withhold."),
+    },
 }
 _PATHS = {name: path for group in COMMANDS.values() for name, (path, _) in group.items()}
 

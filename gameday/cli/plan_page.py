@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gameday.cli.drawing import draw
-from gameday.model.scenario import AlarmGuard, Condition, Guard, SignalGuard
+from gameday.model.scenario import TAKEN, AlarmGuard, Condition, Guard, SignalGuard
 from gameday.model.tolerance import Tolerance
 from gameday.model.types import write_duration, write_percent
 from gameday.model.workspace import REHEARSAL
@@ -102,13 +102,14 @@ def _starts(step: PlannedStep) -> str:
     parts = [_t(step.at_ms) if step.at_ms else "go"] if step.at_ms is not None else []
     parts += [f"after {', '.join(step.after)}"] if step.after else []
     parts += [f"when {_condition(step.when)}, else {step.on_timeout}"] if step.when else []
+    parts += ["through a branch"] if step.branch else []
     return "; ".join(parts)
 
 
 def _ends(step: PlannedStep, span: Span) -> str:
     if span.open:
         return "no limit"
-    fixed = step.kind in ("fault", "unavailable") and not step.after and not step.when
+    fixed = step.kind in ("fault", *TAKEN) and not step.after and not step.when
     if step.kind == "inject" and step.expect is None:
         return _t(span.start) if not step.after and not step.when else ""
     return _t(span.done) if fixed else f"by {_t(span.last)}"

@@ -17,6 +17,9 @@ import click
 @click.option("--speed", type=click.FloatRange(0.1, 60), help="Times faster, in rehearsal.  [default: 20, or what "
               "this machine can do]")  # fmt: skip
 @click.option("--unattended", is_flag=True, help="Nobody is here: scripted people do what is asked.")
+@click.option("--play", multiple=True, metavar="ROLE", help="A person plays ROLE, others are scripted; 'roster': "
+              "all who are in roster.yaml.")  # fmt: skip
+@click.option("--seed", help="Of the scripted people's delays.  [default: the run's id]")
 @click.option("--yes", is_flag=True, help="Say go without being asked.")
 @click.option("--waive", multiple=True, metavar="CODE[:subject]", help="What preflight need not show; says --because.")
 @click.option("--because", metavar="TEXT", help="Why it is safe to waive.")
@@ -27,7 +30,7 @@ import click
 @click.option("--library", type=click.Path(path_type=Path), help="Content from this folder, not the workspace.")
 def run(scenario: str, environment: str, speed: float | None, unattended: bool, yes: bool, plain: bool, as_json: bool,
         strict: bool, library: Path | None, waive: tuple[str, ...], because: str | None,
-        confirm: str | None) -> None:  # fmt: skip
+        confirm: str | None, play: tuple[str, ...], seed: str | None) -> None:  # fmt: skip
     """Run the game day SCENARIO (an id, or a file).
 
     Exit code: 0 within, 1 breached, 3 inconclusive or not tested, 4 stopped, 5 could not start, 6 something injected
@@ -36,7 +39,7 @@ def run(scenario: str, environment: str, speed: float | None, unattended: bool, 
     from gameday.cli.day import Day, Wishes
 
     day = Day(Wishes(scenario, environment, speed, unattended, yes, plain or as_json, as_json, library,
-                     waive, because, confirm))  # fmt: skip
+                     waive, because, confirm, play, seed))  # fmt: skip
     with day:
         found = day.conduct()
     _tell(found, day.run_dir, as_json)

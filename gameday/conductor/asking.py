@@ -6,29 +6,19 @@ A limit on people stands still while the run is held.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 from gameday.clock import Ms
-from gameday.conductor.actions import Action, CallStep, Deliver, record
+from gameday.conductor.actions import Action, CallStep, record
+from gameday.conductor.reaching import Expects, deliver, handed_over, recipient
 from gameday.conductor.sight import look
 from gameday.conductor.timing import lapsed_unheard, used_ms
 from gameday.journal.state import PromptState, State, StepState
 from gameday.model.runbook import RunbookStep
 from gameday.model.scenario import RoleExpectation
 from gameday.plan import Plan, PlannedStep
-from gameday.protocols import Prompt
 
 CHECK_WITHIN_MS = 120_000
-Expects = Literal["acknowledge", "answer", "perform", "none"]
-
-
-def recipient(plan: Plan, state: State, role: str, now: Ms) -> str:
-    """Who is asked: the role, or its deputy while nobody in it is available."""
-    seen = set[str]()
-    while state.away(role, now) and role in plan.deputies and role not in seen:
-        seen.add(role)
-        role = plan.deputies[role]
-    return role
+LOOK = "-made"  # of the prompt that asks whether a call was made before its conductor died
 
 
 def role_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
@@ -36,13 +26,13 @@ def role_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, n
     expects: Expects = step.expect.does if isinstance(step.expect, RoleExpectation) else "acknowledge"
     prompt = state.prompts.get(step.id)
     if prompt is not None:
-        yield from _answered(state, step, held, prompt, now)
+        yield from _answered(plan, state, step, prompt, now)
     elif step.within_ms is not None and used_ms(state, held.started_ms or now, now) > step.within_ms:
         unheard = lapsed_unheard(state, held.started_ms or now, step.within_ms)
         why = unheard or f"nothing could be put before {recipient(plan, state, step.to or 'facilitator', now)}"
         yield record("step.ended", step=step.id, result="unknown" if unheard else "missed", why=why, after_ms=None)
     else:
-        yield _deliver(plan, state, step, step.says or step.title, expects, now)
+        yield deliver(plan, state, step, step.says or step.title, expects, now)
 
 
 def inject_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
@@ -51,12 +41,12 @@ def inject_actions(plan: Plan, state: State, step: PlannedStep, held: StepState,
     if isinstance(step.expect, RoleExpectation):
         yield from role_actions(plan, state, step, held, now)
     elif prompt is None:
-        yield _deliver(plan, state, step, step.says or step.title, "none", now)
+        yield deliver(plan, state, step, step.says or step.title, "none", now)
     else:
         yield record("step.ended", step=step.id, result="done", why=None, after_ms=0)
 
 
-def _answered(state: State, step: PlannedStep, held: StepState, prompt: PromptState, now: Ms) -> Iterator[Action]:
+def _answered(plan: Plan, state: State, step: PlannedStep, prompt: PromptState, now: Ms) -> Iterator[Action]:
     if prompt.done_ms is not None:
         after = used_ms(state, prompt.delivered_ms, prompt.done_ms)
         late = step.within_ms is not None and after > step.within_ms
@@ -65,6 +55,8 @@ def _answered(state: State, step: PlannedStep, held: StepState, prompt: PromptSt
     elif step.within_ms is not None and used_ms(state, prompt.delivered_ms, now) > step.within_ms:
         result, why = _too_late(state, step, prompt, f"{prompt.to} did not {prompt.expects} in time")
         yield record("step.ended", step=step.id, result=result, why=why, after_ms=None)
+    else:
+        yield from handed_over(plan, state, prompt, now)
 
 
 def _too_late(state: State, step: PlannedStep, prompt: PromptState, why: str) -> tuple[str, str]:
@@ -76,10 +68,11 @@ def _too_late(state: State, step: PlannedStep, prompt: PromptState, why: str) ->
 def task_actions(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
     """A runbook is followed, one step after the other; a call or a check that fails ends the task."""
     started, done = held.started_ms or now, state.tasks.get(step.id, {})
-    left = [s for s in plan.runbook(step.runbook or "").steps if s.number not in done]
+    out = state.played.passed_over.get(step.id, {})
+    left = [s for s in plan.runbook(step.runbook or "").steps if s.number not in done and s.number not in out]
     after = used_ms(state, started, now)
     if not left:
-        last = max(done.values(), default=now)
+        last = max((*done.values(), *out.values()), default=now)
         yield _task_ended(step, "done", None, used_ms(state, started, last))
     elif step.within_ms is not None and after > step.within_ms:
         unheard = lapsed_unheard(state, started, step.within_ms)
@@ -98,9 +91,11 @@ def _runbook_step(
 ) -> Iterator[Action]:
     prompt = state.prompts.get(f"{step.id}#{due.number}")
     if prompt is None:
-        yield _deliver(plan, state, step, due.says, "perform", now, due.number)
+        yield deliver(plan, state, step, due.says, "perform", now, due.number)
     elif prompt.done_ms is not None:
         yield from _performed(plan, state, step, due, prompt, after, now)
+    else:
+        yield from handed_over(plan, state, prompt, now)
 
 
 def _performed(
@@ -111,7 +106,7 @@ def _performed(
     if failed is not None:
         yield _task_ended(step, "failed", f"the call of step {due.number} failed: {failed}", after)
     elif block and block.do and key not in state.called:
-        yield CallStep(step.id, due.number)
+        yield from _call(plan, state, step, due, now)
     elif block and block.check and not state.checked.get(key):
         yield from _check(plan, state, step, due, prompt, after, now)
     else:
@@ -138,9 +133,25 @@ def _check(
         yield record("task.step_checked", step=step.id, number=due.number, ok=False, said=said)
 
 
-def _deliver(
-    plan: Plan, state: State, step: PlannedStep, says: str, expects: Expects, now: Ms, number: int | None = None
-) -> Deliver:
-    ident = step.id if number is None else f"{step.id}#{number}"
-    to = recipient(plan, state, step.to or "facilitator", now)
-    return Deliver(Prompt(ident, state.run or "", step.id, to, says, expects, number))
+def _call(plan: Plan, state: State, step: PlannedStep, due: RunbookStep, now: Ms) -> Iterator[Action]:
+    """Made once. The journal says that it is about to be made before it is; when the conductor dies in between, nobody
+    knows whether it was, and a person who has looked says so: "no" lets it be made, all else takes it as made."""
+    key = (step.id, due.number)
+    epoch = state.played.intended.get(key)
+    if epoch is None:
+        yield record("task.step_calling", step=step.id, number=due.number)
+        return
+    if epoch == state.epoch:
+        yield CallStep(step.id, due.number)
+        return
+    asked = state.prompts.get(f"{step.id}#{due.number}{LOOK}")
+    if asked is None:
+        says = f"Nobody knows whether the call of step {due.number} was made before the conductor died. Look, and say "
+        yield deliver(plan, state, step, f"{says}yes or no: {due.says}", "answer", now, due.number, LOOK)
+    elif asked.done_ms is None:
+        yield from handed_over(plan, state, asked, now)
+    elif asked.text.strip().lower().startswith("no"):
+        yield record("task.step_calling", step=step.id, number=due.number)
+    else:
+        said = f"{asked.done_by} says that it was made before the conductor died"
+        yield record("task.step_called", step=step.id, number=due.number, ok=True, said=said)

@@ -6,20 +6,25 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
 
 from gameday.clock import Ms
+from gameday.conductor.given import GIVEN, Skip, why_not
+from gameday.conductor.playing import Refusal, play, skip_in_runbook, step_of
 from gameday.journal.events import Draft
 from gameday.journal.inbox import Command, settle, take
 from gameday.journal.state import PromptState, State
+from gameday.model.step import Mark
 from gameday.plan import Plan
 
 LONGEST_TEXT = 4_000
 LONGEST_NAME = 100
 TOUCHES = ("incident", "deployment", "run")
-
-
-class Refusal(ValueError):
-    """Why a command is not done, in words for the person who gave it."""
+MARKS: tuple[str, ...] = get_args(Mark)
+ALWAYS = ("abort", "emergency")  # whoever asks, whatever their access
+PLAYED = ("tick", "wrong", "missing", "score", "fire", "delay", "restore")
 
 
 class Inbox:
@@ -41,11 +46,18 @@ class Inbox:
 
     def _drafts(self, command: Command, state: State, now: Ms) -> list[Draft]:
         try:
-            drafts = list(self._apply(command, state, now))
+            drafts = list(self._checked(command, state, now))
         except Refusal as refusal:
             drafts = [Draft("command.refused", {"why": str(refusal), "kind": command.kind})]
         first = drafts[0]
         return [Draft(first.type, {**first.what, "command": command.id}, command.who), *drafts[1:]]
+
+    def _checked(self, command: Command, state: State, now: Ms) -> Iterator[Draft]:
+        if command.kind not in ALWAYS and state.played.refused(command.who, now):
+            raise Refusal(f"the access of {command.who} has expired")
+        if command.kind in PLAYED:
+            return play(self.plan, state, command.who, _given(command), now)
+        return self._apply(command, state, now)
 
     def _apply(self, command: Command, state: State, now: Ms) -> Iterator[Draft]:
         match command.kind:
@@ -58,7 +70,7 @@ class Inbox:
             case "resume":
                 yield _if(state.held_since is not None, "the run is not held", Draft("hold.ended", {}))
             case "skip":
-                yield self._skip(command, state)
+                yield from self._skip(command, state, now)
             case "abort":
                 yield _if(not state.abort, "the run is being aborted already", Draft("abort.asked", _why(command)))
             case "emergency":
@@ -66,7 +78,7 @@ class Inbox:
                 if not state.abort:
                     yield Draft("abort.asked", {"why": f"emergency: {_why(command)['why']}"}, command.who)
             case _:
-                raise Refusal("this is no command; use gameday ack, note, hold, skip, abort or emergency")
+                raise Refusal(f"this is no command; use one of {', '.join(GIVEN)}")
 
     def _ack(self, command: Command, state: State, now: Ms) -> Draft:
         prompt = self._prompt(command, state)
@@ -97,13 +109,25 @@ class Inbox:
             raise Refusal(f"nothing waits for {command.who}")
         return mine[0]
 
-    def _skip(self, command: Command, state: State) -> Draft:
-        step = _text(command.what.get("step"), LONGEST_NAME)
-        if step not in {s.id for s in self.plan.steps}:
-            raise Refusal(f"no step {step}; the steps are {', '.join(s.id for s in self.plan.steps)}")
+    def _skip(self, command: Command, state: State, now: Ms) -> Iterator[Draft]:
+        if command.what.get("number") is not None:
+            given = _given(command)
+            assert isinstance(given, Skip)  # GIVEN says so
+            yield from skip_in_runbook(self.plan, state, command.who, given, now)
+            return
+        step = step_of(self.plan, _text(command.what.get("step"), LONGEST_NAME)).id
         if state.step(step).status == "ended":
             raise Refusal(f"step {step} has ended")
-        return Draft("step.skip_asked", {"step": step})
+        yield Draft("step.skip_asked", {"step": step})
+
+
+def _given(command: Command) -> BaseModel:
+    """What it holds, as its model."""
+    what = {key: _text(value) if isinstance(value, str) else value for key, value in command.what.items()}
+    try:
+        return GIVEN[command.kind].model_validate(what)
+    except ValidationError as error:
+        raise Refusal(why_not(error)) from None
 
 
 def open_prompts(state: State) -> list[PromptState]:
@@ -116,10 +140,14 @@ def _note(command: Command) -> Iterator[Draft]:
     text = _text(command.what.get("text")).strip()
     if not text:
         raise Refusal("a note needs words")
-    yield Draft("note", {"text": text})
-    touches = command.what.get("touches")
-    if touches in TOUCHES:
-        yield Draft("service.touched", {"kind": touches, "why": text}, command.who)
+    facts: dict[str, object] = {"text": text}
+    if (touches := command.what.get("touches")) in TOUCHES:
+        facts["touches"] = touches
+    if (marks := command.what.get("marks")) in MARKS:
+        facts["marks"] = marks
+    elif marks is not None:
+        raise Refusal(f"a note marks one of {', '.join(MARKS)}")
+    yield Draft("note", facts)
 
 
 def _why(command: Command) -> dict[str, object]:

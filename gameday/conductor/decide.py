@@ -14,14 +14,16 @@ from gameday.conductor.emergency import lever_actions, lever_awaited
 from gameday.conductor.faulting import fault_actions, longest_gone, settled
 from gameday.conductor.guards import blind_guards, guard_actions, guarded
 from gameday.conductor.steady import largest_period, settling, unsteady
-from gameday.conductor.steps import step_actions, withdraw
+from gameday.conductor.steps import ended, step_actions, withdraw
 from gameday.journal.state import State
 from gameday.model.measure import LEDGER_METRICS, Moment
+from gameday.model.scenario import TAKEN
 from gameday.plan import Plan
 
 PATIENCE = 2  # how many times longer than planned a baseline may take until it is clean
 RESTORE_WALL_MS = 120_000
 VERIFY_HOLDS = 2
+PEOPLE = ("inject", "task", "question", *TAKEN)
 
 
 def decide(plan: Plan, state: State, now: Ms) -> list[Action]:
@@ -110,7 +112,7 @@ def _patient_until(plan: Plan, state: State, first: Ms, period: Ms) -> Ms:
 def _execute(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     yield from guard_actions(plan, state, now)
     if state.timeline_at(now) >= plan.max_duration_ms:
-        yield record("abort.asked", why="max_duration is over")
+        yield from _day_over(plan, state, now)
         return
     if behind(plan, state):
         return
@@ -119,6 +121,19 @@ def _execute(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
         yield from unreconciled(plan, state, "recovery")
     if all(state.step(s.id).status == "ended" for s in plan.steps):
         yield record("phase.entered", phase="restore")
+
+
+def _day_over(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
+    """Nothing goes on beyond ``max_duration``. Where people alone have not done what was asked of them, with no limit
+    of its own, that is a finding and no abort: the day has run, and its verdicts stand."""
+    left = [s for s in plan.steps if state.step(s.id).status != "ended"]
+    if all(s.kind in PEOPLE or s.branch for s in left) and all(s.fault is None for s in left):
+        for step in left:
+            began = state.step(step.id).status == "running"
+            yield ended(step, state.step(step.id), "expired" if began else "skipped", now, "the day was over")
+        yield record("phase.entered", phase="restore")
+    else:
+        yield record("abort.asked", why="max_duration is over")
 
 
 def _restore(plan: Plan, state: State, now: Ms) -> Iterator[Action]:

@@ -238,6 +238,8 @@ class Performer:
         what = {"prompt": prompt.id, "step": prompt.step, "to": prompt.to, "says": prompt.says,
                 "via": self.channel.name, "expects": prompt.expects, "number": prompt.number,
                 "receipt": receipt}  # fmt: skip
+        if prompt.handed_from is not None:
+            what["handed_from"] = prompt.handed_from
         return [Draft("prompt.delivered", what)]
 
     def _reconcile(self, ledger: str, since: Ms, moment: Moment) -> list[Draft]:
@@ -253,8 +255,8 @@ class Performer:
         return [Draft("ledger.reconciled", found)]
 
     def _call(self, step: str, number: int) -> list[Draft]:
-        """Made at least once: a conductor that dies between the call and its record leaves it to be made again, so a
-        runbook's call must bear that (an UPSERT does)."""
+        """The journal holds ``task.step_calling`` by now: a conductor that finds it without what came of it asks a
+        person before it makes the call again."""
         runbook = self.plan.runbook(self.plan.step(step).runbook or "")
         block = next(s.block for s in runbook.steps if s.number == number)
         assert block is not None and block.do is not None  # decide asks only for steps with a call

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from gameday.clock import Ms
 from gameday.conductor.actions import Action, Record, record
 from gameday.conductor.asking import inject_actions, role_actions, task_actions
+from gameday.conductor.branching import branch_actions, nowhere
 from gameday.conductor.faulting import fault_result
 from gameday.conductor.sight import ALARM, look
+from gameday.conductor.taking import gives_back, taken_actions
 from gameday.conductor.timing import waits_since
 from gameday.journal.state import State, StepState
 from gameday.model.scenario import AlarmExpectation, Condition, RoleExpectation, SignalExpectation
@@ -17,12 +19,14 @@ from gameday.plan import Plan, PlannedStep, Signal
 
 def step_actions(plan: Plan, state: State, now: Ms) -> Iterator[Action]:
     """What to do about each step now."""
+    yield from branch_actions(plan, state, now)
     for step in plan.steps:
         held = state.step(step.id)
         if held.status == "ended":
             continue
-        if step.id in state.skips and _keeps_away(step, held) and state.away(step.to or "", now):
-            yield record("role.available", role=step.to)
+        back = gives_back(state, step, held, now) if step.id in state.skips else None
+        if back is not None:
+            yield back
         elif step.id in state.skips:
             yield ended(step, held, "skipped", now, "somebody skipped it")
         elif held.status == "pending":
@@ -46,6 +50,12 @@ def ended(step: PlannedStep, held: StepState, result: str, now: Ms, why: str | N
 
 
 def _start(plan: Plan, state: State, step: PlannedStep, now: Ms) -> Iterator[Action]:
+    if step.id in state.played.fired and state.held_since is None:
+        yield record("step.started", step=step.id, why="it was begun by hand")
+        return
+    if step.branch and nowhere(plan, state, step):
+        yield ended(step, StepState(), "skipped", now, "no branch led here")
+        return
     since = waits_since(state, step, now)
     if since is None:
         return
@@ -127,23 +137,15 @@ def _late(signal: Signal) -> Ms:
     return signal.period_ms if signal.source == ALARM else signal.period_ms + signal.settles_ms
 
 
-def _unavailable(plan: Plan, state: State, step: PlannedStep, held: StepState, now: Ms) -> Iterator[Action]:
-    role, until = step.to or "", (held.started_ms or now) + (step.lasts_ms or 0)
-    if now >= until:
-        yield ended(step, held, "done", now)
-    elif state.unavailable.get(role, 0) < until:  # another step may keep the role away for longer
-        yield record("role.unavailable", role=role, until_ms=until, step=step.id)
-
-
-def _keeps_away(step: PlannedStep, held: StepState) -> bool:
-    return step.kind == "unavailable" and held.status == "running"
-
-
 _Rule = Callable[[Plan, State, PlannedStep, StepState, Ms], Iterator[Action]]
 _KINDS: dict[str, _Rule] = {
     "fault": _fault,
     "expect": _expect,
     "inject": inject_actions,
-    "unavailable": _unavailable,
+    "question": inject_actions,
+    "unavailable": taken_actions,
+    "silent": taken_actions,
+    "access": taken_actions,
+    "channel": taken_actions,
     "task": task_actions,
 }

@@ -19,13 +19,18 @@ def instant_of(state: State, offset: Ms) -> Ms | None:
 
 
 def waits_since(state: State, step: PlannedStep, now: Ms) -> Ms | None:
-    """Since when nothing but its ``when`` keeps this step from starting; None while something else does."""
+    """Since when nothing but its ``when`` keeps this step from starting; None while something else does. What somebody
+    delayed it by comes on top, and stands still while the run is held as all else does."""
     ends = [state.step(name).ended_ms for name in step.after]
+    if step.branch:
+        ends.append(min((state.played.led_ms[s] for s, to in state.played.led.items() if to == step.id), default=None))
     known = [end for end in ends if end is not None]
     if len(known) < len(ends):
         return None
     at = None if step.at_ms is None and known else instant_of(state, step.at_ms or 0)
     since = max([*known, *([at] if at is not None else [])], default=None)
+    if since is not None and (delay := state.played.delays.get(step.id)):
+        since = instant_of(state, state.timeline_at(since) + delay)
     return since if since is not None and since <= now and state.held_since is None else None
 
 

@@ -115,9 +115,8 @@ async def _do(request: Request, response: Response, ref: str, grant: Grant, acti
         raise HTTPException(409, "Nobody conducts this run now.")
     if grant.role == "player":
         _of_mine(found.known.state, grant, order)
-    kind, what = _command(found.known.state, action, order)
     before = found.known.seq
-    ident = await asyncio.to_thread(drop, found.run_dir, kind, grant.who, **what)
+    ident = await asyncio.to_thread(drop, found.run_dir, _command(action), grant.who, **order.what())
     answer = await _answer(found, ident, before)
     if answer is None:
         response.status_code = 202
@@ -127,23 +126,18 @@ async def _do(request: Request, response: Response, ref: str, grant: Grant, acti
     return Answer(result="applied", command=ident, seq=answer.seq, type=answer.type, at_ms=answer.at)
 
 
-def _command(state: State, action: Action, order: Order) -> tuple[Kind, dict[str, Any]]:
-    """The command, and its facts; 409 when there is none for it."""
-    kind, what = kind_of(action), order.what()
-    if kind is not None:
-        return kind, what
-    if action == "tick":
-        asked = [p for p in state.prompts.values() if (p.step, p.number) == (what["step"], what["number"])]
-        if not asked:
-            raise HTTPException(409, "It is not the turn of this step.")
-        return "ack", {"prompt": asked[-1].id}
-    raise HTTPException(409, f"The conductor has no command for {action}.")
+def _command(action: Action) -> Kind:
+    """The kind of command; 409 when there is none for it."""
+    kind = kind_of(action)
+    if kind is None:
+        raise HTTPException(409, f"The conductor has no command for {action}.")
+    return kind
 
 
 def _of_mine(state: State, grant: Grant, order: Order) -> None:
     """A player speaks only of prompts and steps that were put before them; of others nothing is said, not even that
     they are there."""
-    mine = [p for p in state.prompts.values() if p.to == grant.who]
+    mine = [p for p in state.prompts.values() if p.was_for(grant.who)]
     facts: dict[str, Any] = order.what()
     known = {"prompt": {p.id for p in mine}, "step": {p.step for p in mine}}
     if any(facts[key] not in names for key, names in known.items() if key in facts):
@@ -166,6 +160,8 @@ def _why(state: State, grant: Grant, order: Order, answer: Event) -> str:
     """Why it was refused. The conductor's own words may name what is to come: a player gets ours."""
     if grant.role != "player":
         return short(answer.what.get("why") or "The conductor refused it.")
+    if state.played.refused(grant.who, answer.at):
+        return "Your access has expired."
     prompt = state.prompts.get(order.what().get("prompt", ""))
     if prompt and prompt.done_ms is not None:
         return "This was done already."

@@ -14,6 +14,7 @@ from gameday.reports.telling import Repeats, Told, asks, short, tell
 from gameday.reports.words import offset
 
 KEPT = 500  # lines; the journal has all
+MOVED = ("step.skip_asked", "step.fire_asked", "step.delay_asked")
 
 
 @dataclass
@@ -27,14 +28,21 @@ class WatchLines:
 
     def take(self, event: Event, state: State) -> Line | None:
         """One more event, which ``state`` holds already."""
-        if self._left_out(event):
+        if self._left_out(event, state):
             return None
         return keep(self.told, event, state, tell(event, self.plan))
 
-    def _left_out(self, event: Event) -> bool:
-        if event.type == "command.refused":
-            return self.role == "reader"  # a refusal may name what is to come
+    def _left_out(self, event: Event, state: State) -> bool:
+        if self.role == "reader" and _names_what_comes(event, state):
+            return True
         return self._repeats.again(event)
+
+
+def _names_what_comes(event: Event, state: State) -> bool:
+    """Whether a step that has not begun may be named."""
+    if event.type in MOVED:
+        return state.step(event.what["step"]).started_ms is None
+    return event.type in ("command.refused", "branch.taken")
 
 
 @dataclass
@@ -79,7 +87,7 @@ def _delivered(event: Event, _state: State, who: str) -> Told | None:
 
 def _acknowledged(event: Event, state: State, who: str) -> Told | None:
     found = state.prompts.get(event.what["prompt"])
-    if found is None or found.to != who:
+    if found is None or not found.was_for(who):
         return None
     by = event.what.get("role") or event.who
     return Told("PROMPT", f"done: {asks(found.expects, found.says, found.number)}", "good") if by else None
@@ -87,6 +95,29 @@ def _acknowledged(event: Event, state: State, who: str) -> Told | None:
 
 def _note(event: Event, _state: State, who: str) -> Told | None:
     return Told("NOTE", short(event.what["text"])) if event.who == who else None
+
+
+def _early(event: Event, _state: State, who: str) -> Told | None:
+    """In its turn it is an acknowledgement, and told as that."""
+    what = event.what
+    if not what.get("early") or who not in (event.who, what.get("role")):
+        return None
+    return Told("TASK", f"step {what['number']} done before its turn", "warn")
+
+
+def _left_out(event: Event, state: State, who: str) -> Told | None:
+    step = event.what["step"]
+    if not any(p.step == step and p.was_for(who) for p in state.prompts.values()):
+        return None
+    return Told("TASK", f"step {event.what['number']} of the runbook is left out", "warn")
+
+
+def _said_of_runbook(words: str) -> Teller:
+    def told(event: Event, _state: State, who: str) -> Told | None:
+        number = event.what["number"]
+        return Told("TASK", f"{words.format(number)}: {short(event.what['text'])}") if event.who == who else None
+
+    return told
 
 
 def _refused(event: Event, _state: State, who: str) -> Told | None:
@@ -107,6 +138,12 @@ _FOR_PLAYERS: dict[str, Teller] = {
     "prompt.delivered": _delivered,
     "prompt.acknowledged": _acknowledged,
     "note": _note,
+    "task.step_done": _early,
+    "task.step_skipped": _left_out,
+    "task.step_wrong": _said_of_runbook("you said that step {} is wrong"),
+    "task.step_missing": _said_of_runbook("you said that a step is missing after step {}"),
+    "access.expired": _away("your access has expired: what you do is refused"),
+    "access.restored": _away("your access is restored"),
     "command.refused": _refused,
     "role.unavailable": _away("you are out of reach now: somebody else acts for you"),
     "role.available": _away("you are back"),

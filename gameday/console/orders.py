@@ -21,13 +21,13 @@ Number = Annotated[int, Field(ge=1, le=10_000)]
 
 
 def kind_of(action: Action) -> Kind | None:
-    """The kind of command that this action becomes; None for what the conductor has no command for."""
-    return next((cast(Kind, name) for name in (action, f"task.{action}") if name in KINDS), None)
+    """The kind of command that this action becomes; None for what is no command to a conductor."""
+    return cast(Kind, action) if action in KINDS else None
 
 
 def served(action: Action) -> bool:
-    """Whether the console can do this now; a tick is an acknowledgement where there is no command of its own."""
-    return action in ("start", "link", "tick") or kind_of(action) is not None
+    """Whether the console can do this now."""
+    return action in ("start", "link") or kind_of(action) is not None
 
 
 class Order(BaseModel):
@@ -55,7 +55,7 @@ class Note(Order):
 
 
 class Tick(Order):
-    """A step of a runbook is done."""
+    """A step of a runbook is done; before its turn it is told as out of order."""
 
     step: Ident
     number: Number
@@ -99,7 +99,7 @@ class Skip(Order):
 
 
 class Fire(Order):
-    """Begin a step now."""
+    """Begin a step now; a fault begins when the plan says, and is refused."""
 
     step: Ident
 

@@ -76,12 +76,13 @@ def look(known: Known, grant: Grant, wall: Ms, lines: bool = True) -> v.PlayerVi
 
 def player(known: Known, grant: Grant, wall: Ms, lines: bool = True) -> v.PlayerView:
     """Only what was put before this role, and what it did."""
-    mine = [p for p in known.state.prompts.values() if p.to == grant.who]
+    mine = [p for p in known.state.prompts.values() if p.was_for(grant.who)]
     return v.PlayerView(
         head=head(known, grant, wall),
         prompts=_sorted(prompt(known, p, grant, tell_due=False) for p in mine),
         runbooks=_runbooks(known, grant, {p.step for p in mine if p.number is not None}),
         away=known.state.away(grant.who, known.now(wall)),
+        refused=known.state.played.refused(grant.who, known.now(wall)),
         lines=tuple(known.lines(grant).told) if lines else (),
     )
 
@@ -108,12 +109,14 @@ def prompt(known: Known, given: PromptState, grant: Grant, tell_due: bool) -> v.
         id=given.id, step=given.step, to=given.to, expects=given.expects, number=given.number,
         says=short(given.says, LONGEST_SAYS), delivered_ms=given.delivered_ms,
         since_go=offset(given.delivered_ms, known.go_ms), due_ms=within and given.delivered_ms + within,
-        done_ms=given.done_ms, done_by=given.done_by, waits=_waits(state, given), mine=given.to == grant.who,
+        done_ms=given.done_ms, done_by=given.done_by, waits=_waits(state, given), mine=given.was_for(grant.who),
     )  # fmt: skip
 
 
 def _waits(state: State, given: PromptState) -> bool:
     asked = given.done_ms is None and given.expects != "none"
+    if given.number in state.played.passed_over.get(given.step, {}):
+        return False
     return asked and state.step(given.step).status != "ended" and state.ended_status is None
 
 
@@ -131,16 +134,17 @@ def _runbook(known: Known, grant: Grant, step: str, ident: str) -> v.RunbookView
     book, state = known.plan.runbook(ident), known.state
     asked = {p.number: p for p in state.prompts.values() if p.step == step and p.number is not None}
     done = state.tasks.get(step, {})
-    by = next((p.to for p in reversed(asked.values())), "")
+    out, last = state.played.passed_over.get(step, {}), next(reversed(asked.values()), None)
     ticks = tuple(
         v.TickView(
-            number=s.number, says=short(s.says, LONGEST_SAYS), done_ms=done.get(s.number),
+            number=s.number, says=short(s.says, LONGEST_SAYS), done_ms=done.get(s.number), out_ms=out.get(s.number),
             checked=state.checked.get((step, s.number)), prompt=asked[s.number].id if s.number in asked else None,
             waits=s.number in asked and _waits(state, asked[s.number]),
         )
         for s in book.steps
     )  # fmt: skip
-    return v.RunbookView(step=step, title=short(book.title), by=by, mine=by == grant.who, ticks=ticks)
+    mine = last is not None and last.was_for(grant.who)
+    return v.RunbookView(step=step, title=short(book.title), by=last.to if last else "", mine=mine, ticks=ticks)
 
 
 def gauges(known: Known, shares: SharesUsed | None, wall: Ms) -> tuple[v.GaugeView, ...]:

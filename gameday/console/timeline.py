@@ -23,19 +23,20 @@ def steps(known: Known, whole: bool) -> tuple[v.StepView, ...]:
 
 def step_view(known: Known, step: PlannedStep) -> v.StepView:
     """One step, planned and as it went."""
-    state = known.state.step(step.id)
+    state, given = known.state.step(step.id), known.state.played.scores.get(step.id)
     due = None if state.started_ms is None or step.within_ms is None else state.started_ms + step.within_ms
     return v.StepView(
         id=step.id, kind=step.kind, title=title(known.plan, step.id), to=step.to, status=state.status,
         result=state.result, why=short(state.why) if state.why else None, starts=starts(step),
         planned_ms=planned(step), started_ms=state.started_ms, ended_ms=state.ended_ms, due_ms=due,
         says=short(step.says, LONGEST_SAYS) if step.says else None, expects=expects(step),
+        score=given.score.replace("_", " ") if given else None,
     )  # fmt: skip
 
 
 def planned(step: PlannedStep) -> Ms | None:
     """The offset from the go at which it starts; None for one that waits for something else."""
-    return None if step.after or step.when is not None else step.at_ms or 0
+    return None if step.after or step.when is not None or step.branch else step.at_ms or 0
 
 
 def starts(step: PlannedStep) -> str:
@@ -43,7 +44,9 @@ def starts(step: PlannedStep) -> str:
     at = planned(step)
     if at is not None:
         return offset(at, 0)
-    return f"after {', '.join(step.after)}" if step.after else f"when {step.when}"
+    if step.after:
+        return f"after {', '.join(step.after)}"
+    return "through a branch" if step.when is None else f"when {step.when}"
 
 
 def expects(step: PlannedStep) -> str | None:

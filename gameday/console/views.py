@@ -82,6 +82,7 @@ class TickView(View):
     number: int
     says: str
     done_ms: Ms | None
+    out_ms: Ms | None  # when it was left out
     checked: bool | None  # its check held, did not hold, or there was none yet
     prompt: str | None
     waits: bool
@@ -101,7 +102,7 @@ class StepView(View):
     """One step of the timeline. ``starts`` says when it will, in words; ``due_ms`` is its limit once it runs."""
 
     id: str
-    kind: str  # fault | expect | inject | unavailable | task
+    kind: str  # fault | expect | inject | question | task | unavailable | silent | access | channel
     title: str
     to: str | None
     status: str  # pending | running | ended
@@ -114,6 +115,7 @@ class StepView(View):
     due_ms: Ms | None
     says: str | None
     expects: str | None
+    score: str | None  # how an evaluator saw it performed
 
 
 class FaultView(View):
@@ -188,6 +190,7 @@ class PlayerView(View):
     prompts: tuple[PromptView, ...]  # newest first; those that wait before all others
     runbooks: tuple[RunbookView, ...]
     away: bool  # the role is said to be unavailable now
+    refused: bool  # its access has expired: what it does is refused
     lines: tuple[Line, ...]
 
 

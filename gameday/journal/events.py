@@ -9,6 +9,9 @@ run.resumed         away_ms, why, inject      another conductor goes on; inject:
 run.reopened        why                       it had ended and left something behind: it is restored once more
 plan.registered     digest, sha256            journalled before the first effect (pre-registration); sha256: of the
                                               exact bytes of plan.json, hexadecimal
+run.numbered        no, chain, lines          the run's number in the workspace's chain; SHA-256 of its last line
+evidence.preregistered  sha256, key           preregistration.dsse.json was signed: SHA-256 of its bytes, id of the key
+evidence.inputs_missing files                 of these no exact copy could be kept in the run's folder
 preflight.done      checks: [{check, result: shown | warned | waived | failed | not looked at, said}], clock_off_ms
 preflight.waived    code, subject, said, because   ``who`` waived it by name
 go                  on, digest, approved_by   somebody (``who``) said go, and on what
@@ -28,12 +31,27 @@ fault.ended         step, status, detail      detail: the provider's own words
 fault.gone          step, witness
 fault.not_gone      step, witness, resources
 fault.exhibits      step, files, where, why   files: kept under exhibits/ in the run's folder; why: there are none
-prompt.delivered    prompt, step, to, says, via, expects: acknowledge | answer | perform | none, number (runbook step)
-prompt.acknowledged prompt, step, role        ``who`` is the role or person's role that did it
-task.step_done      step, number, after_ms
+prompt.delivered    prompt, step, to, says, via, receipt, expects: acknowledge | answer | perform | none, number
+                    (runbook step), handed_from: who had it before and went away; its limit goes on
+prompt.acknowledged prompt, step, role, text   ``who`` is the role or person's role that did it
+people.registered   held: roles that a person holds where others are scripted, seed: of the scripted people's delays
+step.fire_asked     step                      somebody begins it by hand, now
+step.delay_asked    step, by_ms               somebody lets it begin later; several add up
+step.scored         step, score: performed | performed_with_challenges | major_challenges | unable, comment
+                    ``who`` evaluated it; a later one counts instead
+branch.taken        step, score, leads_to, by: score | result   leads_to: the step that begins now, none: no other does
+access.expired      role, until_ms, step      what this role does is refused; abort and emergency are not
+access.restored     role, why
+channel.down        channel, until_ms, step   it carries nothing: prompts go by the others, or to the deputy
+channel.up          channel
+task.step_done      step, number, after_ms, role, early: before its turn; by_hand: its call was not made by gameday
+task.step_calling   step, number                written before the call of a runbook step's block is made
 task.step_called    step, number, ok, said      the call of a runbook step's block was made
+task.step_skipped   step, number, why           it was left out; ``who`` said so
+task.step_wrong     step, number, text          somebody says that this step of the runbook is wrong
+task.step_missing   step, number, text          somebody says that after this step (0: before the first) one is missing
 task.step_checked   step, number, ok, said
-role.unavailable    role, until_ms
+role.unavailable    role, until_ms, silent      silent: a third party, for which no deputy stands in
 role.available      role
 signals.sampled     values: {signal: [[start_ms, value or null], ...]}   new or changed datapoints only
                     read_to_ms: {signal: ms}  the end up to which the sources were asked, also when nothing was new
@@ -57,7 +75,8 @@ abort.asked         why
 emergency.asked     why                       an abort, and the FIS safety lever as well
 lever.engaged       place, reason, already    place: account/Region; already: somebody had engaged it before
 lever.failed        place, error, count       it could not be engaged (yet); told at the 1st, 10th, 100th ... failure
-note                text
+note                text, marks: detected | declared | roles_filled | communicated | diagnosed | mitigation_started |
+                    mitigated | all_clear; touches: as kind of service.touched, which it then also is
 command.refused     command, why
 undo.started        why      undo.done step, resource, detail     undo.failed step, error, resources
 heartbeat.armed     period, periods, region?  the dead-man's alarm was made, as planned, period in milliseconds; region
@@ -94,6 +113,8 @@ class Event:
     type: str
     who: str = CONDUCTOR
     what: dict[str, Any] = field(default_factory=dict)
+    salt: str = ""
+    """Of chance: the hash of a line that is withheld from evidence later tells nobody what a guess of it would."""
 
     def line(self) -> bytes:
         """The exact bytes of this event's line, with its newline."""
@@ -106,6 +127,7 @@ class Event:
             "type": self.type,
             "who": self.who,
             "what": self.what,
+            **({"salt": self.salt} if self.salt else {}),
         }
         return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
@@ -114,8 +136,9 @@ class Event:
         """Read one line; ValueError or KeyError when it is not an event."""
         r = json.loads(line)
         return cls(
-            r["seq"], r["epoch"], from_iso(r["at"]), from_iso(r["wall"]), r["prev"], r["type"], r["who"], r["what"]
-        )
+            r["seq"], r["epoch"], from_iso(r["at"]), from_iso(r["wall"]), r["prev"], r["type"], r["who"], r["what"],
+            r.get("salt", ""),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,10 @@ from typing import Any, Literal, get_args
 
 from gameday.clock import wall_ms
 
-Kind = Literal["ack", "note", "hold", "resume", "skip", "abort", "emergency"]
+Kind = Literal[
+    "ack", "note", "tick", "wrong", "missing", "score", "hold", "resume", "skip", "fire", "delay", "restore", "abort",
+    "emergency",
+]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(Kind)
 LARGEST = 64 * 1024
 MOST = 50  # in one turn: a flood of commands must not keep a run from its faults and guards

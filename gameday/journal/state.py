@@ -9,6 +9,8 @@ from typing import Any
 from gameday.clock import Ms
 from gameday.journal.events import Event
 from gameday.journal.injected import CHANGES, FaultState
+from gameday.journal.played import CHANGES as PLAYED
+from gameday.journal.played import Played
 
 
 @dataclass
@@ -35,6 +37,17 @@ class PromptState:
     delivered_ms: Ms
     done_ms: Ms | None = None
     done_by: str | None = None
+    text: str = ""  # what was answered
+    handed_ms: Ms | None = None  # since when whoever has it now has it, if somebody had it before
+    held_by: tuple[str, ...] = ()  # who had it before, newest last
+
+    def was_for(self, role: str) -> bool:
+        """Whether it was put before this role, now or before it was handed over."""
+        return role == self.to or role in self.held_by
+
+    def since(self, role: str) -> Ms:
+        """Since when this role has it."""
+        return self.handed_ms if self.handed_ms is not None and role == self.to else self.delivered_ms
 
 
 @dataclass
@@ -89,6 +102,7 @@ class State:
     graphs: dict[str, list[bool]] = field(default_factory=dict)  # by window, whether each try read the service graph
     undo_failed: dict[str, dict[str, Any]] = field(default_factory=dict)
     switched_off: set[str] = field(default_factory=set)  # faults that the dead-man's alarm ended
+    played: Played = field(default_factory=Played)
 
     def apply(self, event: Event) -> None:
         """Take one more event in. Unknown types change nothing: an old reader can fold a newer journal."""
@@ -97,6 +111,8 @@ class State:
             self.commands.add(command)
         if handler := _HANDLERS.get(event.type):
             handler(self, event)
+        if change := PLAYED.get(event.type):
+            change(self.played, event)
         self.last_ms = event.at
 
     def step(self, ident: str) -> StepState:
@@ -226,6 +242,10 @@ def _effective(state: State, event: Event) -> None:
 @_on("prompt.delivered")
 def _delivered(state: State, event: Event) -> None:
     w = event.what
+    before = state.prompts.get(w["prompt"])
+    if before is not None and w.get("handed_from"):  # its limit counts from its first delivery
+        before.held_by, before.to, before.handed_ms = (*before.held_by, before.to), w["to"], event.at
+        return
     state.prompts[w["prompt"]] = PromptState(
         w["prompt"], w["step"], w["to"], w["expects"], w.get("number"), w["says"], event.at
     )
@@ -236,6 +256,7 @@ def _acknowledged(state: State, event: Event) -> None:
     prompt = state.prompts.get(event.what["prompt"])
     if prompt and prompt.done_ms is None:
         prompt.done_ms, prompt.done_by = event.at, event.what.get("role") or event.who
+        prompt.text = str(event.what.get("text") or "")
 
 
 @_on("task.step_done")

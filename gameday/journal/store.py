@@ -9,7 +9,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ from gameday.errors import DamagedRun, Place, Problem
 from gameday.journal.events import Draft, Event
 
 FIRST = hashlib.sha256(b"").hexdigest()
+
+
+def _salt() -> str:
+    return secrets.token_hex(16)
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,8 @@ class Superseded(DamagedRun):
 class Journal:
     """An open journal; only the conductor that claimed it appends."""
 
-    def __init__(self, path: Path, last: Event | None, size: int) -> None:
-        self.path = path
+    def __init__(self, path: Path, last: Event | None, size: int, salt: Callable[[], str] = _salt) -> None:
+        self.path, self._salt = path, salt
         self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         self._size = size
         self._seq = last.seq + 1 if last else 1
@@ -64,7 +69,8 @@ class Journal:
 
     def append(self, draft: Draft, at: Ms, wall: Ms) -> Event:
         """Write one event and fsync it. OSError leaves the file as it was; Superseded when somebody else wrote."""
-        event = Event(self._seq, self.epoch, at, wall, self._prev, draft.type, draft.who, dict(draft.what))
+        event = Event(self._seq, self.epoch, at, wall, self._prev, draft.type, draft.who, dict(draft.what),
+                      self._salt())  # fmt: skip
         self._write(event)
         return event
 
@@ -73,7 +79,8 @@ class Journal:
         draft = Draft("conductor.claimed", {"pid": pid})
         wall = wall_ms() if wall is None else wall
         at = (self._at or wall) if at is None else at
-        event = Event(self._seq, self.epoch + 1, at, wall, self._prev, draft.type, draft.who, draft.what)
+        event = Event(self._seq, self.epoch + 1, at, wall, self._prev, draft.type, draft.who, draft.what,
+                      self._salt())  # fmt: skip
         self._write(event)
         self.epoch += 1
         return event

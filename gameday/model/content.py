@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from gameday.errors import Place
 from gameday.model.observer import Observer
+from gameday.model.roster import Roster
 from gameday.model.runbook import Runbook
 from gameday.model.scenario import Scenario
 from gameday.model.service import Service
@@ -62,6 +63,7 @@ class Content:
     observers: Mapping[str, Loaded[Observer]] = field(default_factory=dict)
     workloads: Mapping[str, Loaded[Workload]] = field(default_factory=dict)  # by service id
     waivers: Mapping[str, Loaded[Waiver]] = field(default_factory=dict)
+    roster: Loaded[Roster] | None = None  # who holds which role today; names are nowhere else
 
     def environment(self, name: str) -> Environment | None:
         """The environment of this name; ``rehearsal`` is always there."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from gameday.errors import Place, Problem
 from gameday.model.content import Loaded, SourceFile
+from gameday.model.injects import AccessInject
+from gameday.model.lint_people import review_branches, review_taken
 from gameday.model.measure import GUARDED
 from gameday.model.review import Review
 from gameday.model.scenario import (
@@ -18,6 +20,7 @@ from gameday.model.scenario import (
     ExpectStep,
     FaultStep,
     HumanInject,
+    QuestionStep,
     RoleExpectation,
     Scenario,
     SignalGuard,
@@ -34,7 +37,7 @@ from gameday.model.yaml import Path_
 
 CheckFault = Callable[[Service, FaultStep], Sequence[Problem]]
 _KEY = re.compile(r"^'?([\w.-]+)'?(?=: | is )")
-_DAY_ROLES = {"facilitator", "safety-officer", "scribe"}  # they run the day; no step need address them
+_DAY_ROLES = {"facilitator", "safety-officer", "scribe", "evaluator"}  # they run the day; no step need address them
 
 
 @dataclass
@@ -85,6 +88,8 @@ def review_scenario(review: Review, loaded: Loaded[Scenario], check_fault: Check
     _order(case)
     for i, step in enumerate(scenario.timeline):
         _step(case, step, ("timeline", i))
+    review_branches(review, scenario, file)
+    review_taken(review, service, scenario, file)
     _guards(case)
     _scripts(case)
     _unused_roles(case)
@@ -112,6 +117,12 @@ def _step(case: _Case, step: Step, at: Path_) -> None:
         _human(case, step, at)
     elif isinstance(step, UnavailableInject):
         _unavailable(case, step, at)
+    elif isinstance(step, QuestionStep):
+        case.role(step.to, (*at, "to"))
+        case.limit(step.within, (*at, "within"))
+    elif isinstance(step, AccessInject):
+        case.role(step.who, (*at, "who"))
+        case.limit(step.lasts, (*at, "for"))
     elif isinstance(step, TaskStep):
         case.review.runbook(step.task, case.file, (*at, "task"))
         case.role(step.by, (*at, "by"))
@@ -251,8 +262,12 @@ def _tolerance_guard(case: _Case, guard: ToleranceGuard, at: Path_) -> None:
 
 def _scripts(case: _Case) -> None:
     tasks = {step.task for step in case.scenario.timeline if isinstance(step, TaskStep)}
+    ids = [step_id(step, i) for i, step in enumerate(case.scenario.timeline)]
     for role, script in case.scenario.rehearsal.items():
-        case.role(role, ("rehearsal", role))
+        if role not in _DAY_ROLES:
+            case.role(role, ("rehearsal", role))
+        for name in script.scores:
+            case.review.known("step", name, ids, case.file, ("rehearsal", role, "scores", name))
         for i, task in enumerate(script.performs):
             at: Path_ = ("rehearsal", role, "performs", i)
             if case.review.runbook(task, case.file, at) and task not in tasks:

@@ -13,6 +13,7 @@ from gameday.errors import InvalidFiles, Place, Problem, Problems
 from gameday.model.content import Content, Loaded, SourceFile
 from gameday.model.markdown import parse_runbook
 from gameday.model.observer import Observer
+from gameday.model.roster import Roster
 from gameday.model.runbook import Runbook
 from gameday.model.scenario import Scenario
 from gameday.model.service import Service
@@ -35,6 +36,7 @@ _CODES = {
 
 KINDS: dict[str, type[BaseModel]] = {
     "observer": Observer,
+    "roster": Roster,
     "runbook": Runbook,
     "scenario": Scenario,
     "service": Service,
@@ -90,14 +92,21 @@ def load_content(root: Path) -> Content:
     for folder, kinds in _FOLDERS.items():
         for path in _files(root / folder, problems):
             _keep(path, folder, kinds, found, problems)
-    workspace = None
-    if (root / "gameday.yaml").exists():
-        try:
-            workspace = load_model(root / "gameday.yaml", Workspace)
-        except InvalidFiles as error:
-            problems.found += error.problems
+    workspace = _single(root / "gameday.yaml", Workspace, problems)
+    roster = _single(root / "roster.yaml", Roster, problems)
     problems.stop_if_any()
-    return Content(root, workspace, **found)
+    return Content(root, workspace, **found, roster=roster)
+
+
+def _single(path: Path, model: type[M], problems: Problems) -> Loaded[M] | None:
+    """A file that need not be there, of which there is one at most."""
+    if not path.exists():
+        return None
+    try:
+        return load_model(path, model)
+    except InvalidFiles as error:
+        problems.found += error.problems
+        return None
 
 
 def _files(folder: Path, problems: Problems) -> Iterator[Path]:

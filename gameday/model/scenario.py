@@ -6,78 +6,30 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from gameday.model.injects import (
+    AccessInject,
+    ChannelInject,
+    HumanInject,
+    SupplierInject,
+    UnavailableInject,
+)
+from gameday.model.step import (
+    COMPARISONS,
+    AlarmExpectation,
+    Condition,
+    Expectation,
+    RoleExpectation,
+    Score,
+    SignalExpectation,
+    StepBase,
+    has,
+)
 from gameday.model.types import Delay, Duration, Id, Percent, Strict, Text
 
-
-class Condition(Strict):
-    """A question about one signal: does any settled datapoint lie there?"""
-
-    signal: Id
-    at_least: float | None = None
-    at_most: float | None = None
-    above: float | None = None
-    below: float | None = None
-    equals: float | None = None
-    within: Duration | None = None
-
-    @model_validator(mode="after")
-    def _one_comparison(self) -> Condition:
-        _compare_once(self)
-        return self
-
-    def holds(self, value: float) -> bool:
-        """Whether this value satisfies the comparison."""
-        return bool(
-            (self.at_least is not None and value >= self.at_least)
-            or (self.at_most is not None and value <= self.at_most)
-            or (self.above is not None and value > self.above)
-            or (self.below is not None and value < self.below)
-            or (self.equals is not None and value == self.equals)
-        )
-
-    def negated(self) -> Condition:
-        """The condition that holds once this one no longer does, without ``within``.
-
-        ``equals`` has no exact opposite: it becomes the side on which the values of a count, a state or an alarm lie
-        (equals 0 -> above 0, equals 1 -> below 1). So a value that satisfies this condition never satisfies that one.
-        """
-        name = self.comparison
-        value = getattr(self, name)
-        opposite = ("below" if value > 0 else "above") if name == "equals" else _OPPOSITES[name]
-        return Condition(signal=self.signal, **{opposite: value})
-
-    @property
-    def comparison(self) -> str:
-        """The one comparison that is given."""
-        return next(n for n in COMPARISONS if getattr(self, n) is not None)
-
-    def __str__(self) -> str:
-        return f"{self.signal} {self.comparison.replace('_', ' ')} {getattr(self, self.comparison):g}"
-
-
-COMPARISONS = ("at_least", "at_most", "above", "below", "equals")
-_OPPOSITES = {"at_least": "below", "below": "at_least", "at_most": "above", "above": "at_most"}
-
-
-def _compare_once(condition: object) -> None:
-    if sum(getattr(condition, name) is not None for name in COMPARISONS) != 1:
-        raise ValueError(f"a condition has exactly one comparison; write one of {', '.join(COMPARISONS)}")
-
-
-class StepBase(Strict):
-    """What all steps share: an id, and when they start."""
-
-    id: Id | None = None
-    title: Text | None = None
-    at: Duration | None = None
-    after: Annotated[tuple[Id, ...], Field(min_length=1)] | Id | None = None
-    when: Condition | None = None
-    on_timeout: Literal["skip", "fail", "run"] = "skip"
-
-    @property
-    def predecessors(self) -> tuple[str, ...]:
-        """Ids named by ``after``."""
-        return (self.after,) if isinstance(self.after, str) else (self.after or ())
+__all__ = [
+    "COMPARISONS", "AccessInject", "AlarmExpectation", "ChannelInject", "Condition", "Expectation", "HumanInject",
+    "RoleExpectation", "SignalExpectation", "StepBase", "SupplierInject", "UnavailableInject",
+]  # fmt: skip
 
 
 class FaultStep(StepBase):
@@ -97,86 +49,11 @@ class FaultStep(StepBase):
         return dict(self.model_extra or {})
 
 
-class RoleExpectation(Strict):
-    """Somebody is expected to do something."""
-
-    role: Id | None = None
-    does: Literal["acknowledge", "answer"]
-    score: bool = False
-
-
-class AlarmExpectation(Strict):
-    """An alarm is expected to reach a state."""
-
-    alarm: Text
-    state: Literal["ALARM", "OK", "INSUFFICIENT_DATA"] = "ALARM"
-
-
-class SignalExpectation(Strict):
-    """A signal is expected to reach a value."""
-
-    signal: Id
-    at_least: float | None = None
-    at_most: float | None = None
-    above: float | None = None
-    below: float | None = None
-    equals: float | None = None
-
-    @property
-    def condition(self) -> Condition:
-        """The same as a condition."""
-        return Condition(**self.model_dump())
-
-    @model_validator(mode="after")
-    def _one_comparison(self) -> SignalExpectation:
-        _compare_once(self)
-        return self
-
-
-def _has(value: Any, key: str) -> bool:
-    return key in value if isinstance(value, dict) else hasattr(value, key)
-
-
-def _expectation_tag(value: Any) -> str | None:
-    keys = {"alarm": "alarm", "signal": "signal", "role": "does"}
-    return next((name for name, key in keys.items() if _has(value, key)), None)
-
-
-Expectation = Annotated[
-    Annotated[RoleExpectation, Tag("role")]
-    | Annotated[AlarmExpectation, Tag("alarm")]
-    | Annotated[SignalExpectation, Tag("signal")],
-    Discriminator(
-        _expectation_tag,
-        custom_error_type="expectation_unclear",
-        custom_error_message="an expectation names a role, an alarm or a signal; write {{alarm: NAME}}",
-    ),
-]
-
-
 class ExpectStep(StepBase):
     """An expectation of people, alarms or signals; it has a result of its own and never changes a verdict."""
 
     expect: Expectation
     within: Duration
-
-
-class HumanInject(StepBase):
-    """Something a person is told; may expect a reaction."""
-
-    inject: Literal["human"]
-    to: Id
-    says: Text
-    expect: RoleExpectation | None = None
-    within: Duration | None = None
-
-
-class UnavailableInject(StepBase):
-    """A person is not available for a while; the deputy acts."""
-
-    inject: Literal["unavailable"]
-    who: Id
-    lasts: Annotated[Duration, Field(alias="for")]
 
 
 class TaskStep(StepBase):
@@ -187,11 +64,23 @@ class TaskStep(StepBase):
     within: Duration | None = None
 
 
+class QuestionStep(StepBase):
+    """A question to talk about, as at a table; it is answered in words and may be scored."""
+
+    question: Text
+    to: Id
+    within: Duration = 600_000
+
+
+_INJECTS = ("unavailable", "supplier-silent", "access-expired", "channel-down")
+
+
 def _step_tag(value: Any) -> str | None:
-    if _has(value, "inject"):
+    if has(value, "inject"):
         kind = value["inject"] if isinstance(value, dict) else value.inject
-        return str(kind) if kind in ("human", "unavailable") else None
-    return next((k for k in ("fault", "task", "expect") if _has(value, k)), None)
+        told = kind in ("human", "message", "call", "conflicting")
+        return "human" if told else str(kind) if kind in _INJECTS else None
+    return next((k for k in ("fault", "task", "question", "expect") if has(value, k)), None)
 
 
 Step = Annotated[
@@ -199,23 +88,32 @@ Step = Annotated[
     | Annotated[ExpectStep, Tag("expect")]
     | Annotated[HumanInject, Tag("human")]
     | Annotated[UnavailableInject, Tag("unavailable")]
+    | Annotated[SupplierInject, Tag("supplier-silent")]
+    | Annotated[AccessInject, Tag("access-expired")]
+    | Annotated[ChannelInject, Tag("channel-down")]
+    | Annotated[QuestionStep, Tag("question")]
     | Annotated[TaskStep, Tag("task")],
     Discriminator(
         _step_tag,
         custom_error_type="step_unclear",
-        custom_error_message="a step is one of: fault, inject (human or unavailable), task, expect; write for example "
-        "- fault: fis",
+        custom_error_message="a step is one of: fault, inject (human, message, call, conflicting, unavailable, "
+        "supplier-silent, access-expired or channel-down), task, question, expect; write for example - fault: fis",
     ),
 ]
 
 
-StepKind = Literal["fault", "expect", "inject", "unavailable", "task"]
+StepKind = Literal["fault", "expect", "inject", "unavailable", "silent", "access", "channel", "task", "question"]
+TAKEN: tuple[StepKind, ...] = ("unavailable", "silent", "access", "channel")  # what is away for a while
 _KINDS: dict[type[StepBase], StepKind] = {
     FaultStep: "fault",
     ExpectStep: "expect",
     HumanInject: "inject",
     UnavailableInject: "unavailable",
+    SupplierInject: "silent",
+    AccessInject: "access",
+    ChannelInject: "channel",
     TaskStep: "task",
+    QuestionStep: "question",
 }
 
 
@@ -285,7 +183,7 @@ class AlarmGuard(Strict):
 
 
 def _guard_tag(value: Any) -> str | None:
-    return next((k for k in ("tolerance", "signal", "alarm") if _has(value, k)), None)
+    return next((k for k in ("tolerance", "signal", "alarm") if has(value, k)), None)
 
 
 Guard = Annotated[
@@ -300,13 +198,52 @@ Guard = Annotated[
 ]
 
 
+class Between(Strict):
+    """Some time between the two, drawn from the seed of the run: ``{between: 60s, and: 120s}``."""
+
+    between: Duration
+    most: Annotated[Duration, Field(alias="and")]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Between:
+        if self.most < self.between:
+            raise ValueError("the longest is shorter than the shortest; write {between: 60s, and: 120s}")
+        return self
+
+
+def _taken_tag(value: Any) -> str:
+    return "between" if isinstance(value, dict | Between) else "exact"
+
+
+Takes = Annotated[
+    Annotated[Delay, Tag("exact")] | Annotated[Between, Tag("between")],
+    Discriminator(_taken_tag),
+]
+"""How long somebody takes: ``after 90s``, or some time between two."""
+StepTakes = Annotated[
+    Annotated[Duration, Tag("exact")] | Annotated[Between, Tag("between")],
+    Discriminator(_taken_tag),
+]
+
+
 class PersonScript(Strict):
     """A scripted person of a rehearsal; ignored when somebody holds the role."""
 
-    acknowledges: Delay | None = None
-    answers: Delay | None = None
+    acknowledges: Takes | None = None
+    answers: Takes | None = None
     performs: tuple[Id, ...] = ()
-    step_takes: Duration = 30_000
+    step_takes: StepTakes = 30_000
+    scores: dict[Id, Score] = {}  # what an evaluator gives when the step has ended
+
+
+class Briefing(Strict):
+    """What everybody is told before the day, players too: nothing of what will happen."""
+
+    when: Text | None = None
+    where: Text | None = None
+    stop_word: Text = "STOP THE GAME DAY"
+    channels: tuple[Text, ...] = ()
+    safety: tuple[Text, ...] = ()
 
 
 class Scenario(Strict):
@@ -333,6 +270,7 @@ class Scenario(Strict):
     rehearsal: dict[Id, PersonScript] = {}
     guards: tuple[Guard, ...] = ()
     max_duration: Duration | None = None
+    briefing: Briefing = Briefing()
     debrief: tuple[Text, ...] = ()
 
     @property

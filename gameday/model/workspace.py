@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from gameday.errors import CouldNotStart, could_not_start
-from gameday.model.types import Duration, Id, Strict, Text
+from gameday.model.types import Duration, Id, Reference, Strict, Text
 
 REHEARSAL = "rehearsal"
 REHEARSAL_ACCOUNT = "123456789012"
@@ -104,6 +104,20 @@ def _unknown(what: str, name: str, names: Iterable[str]) -> CouldNotStart:
     return could_not_start(f"UNKNOWN_{what.upper()}", f"the environment has no {what} {name!r}", given)
 
 
+class SigningKey(Strict):
+    """An Ed25519 key of ``gameday keys new``: the file of its private half, from the workspace; a passphrase by
+    reference."""
+
+    file: Text
+    passphrase: Reference | None = None
+
+
+class Evidence(Strict):
+    """How runs become evidence. With a key, what a run will do is signed before its first effect."""
+
+    key: SigningKey
+
+
 class Workspace(Strict):
     """gameday.yaml."""
 
@@ -111,6 +125,7 @@ class Workspace(Strict):
     environments: dict[Id, Environment] = {}
     channels: dict[Id, dict[str, Any]] = {}
     calendars: dict[Id, Text] = {}
+    evidence: Evidence | None = None
 
 
 REHEARSAL_ENVIRONMENT = Environment(

@@ -14,12 +14,14 @@ class TerminalChannel:
     name = "terminal"
 
     def deliver(self, prompt: Prompt) -> str:
-        """Shown by whoever shows the journal."""
-        return "on the screen of the run"
+        """Shown by whoever shows the journal, also while the day says that nobody looks there."""
+        down = ", though the day says it is down" if self.name in prompt.without else ""
+        return f"on the screen of the run{down}"
 
 
 class EveryChannel:
-    """The terminal, and all that gameday.yaml names beside it. Each prompt goes once to each.
+    """The terminal, and all that gameday.yaml names beside it. Each prompt goes once to each that the day does not say
+    is down.
 
     One that fails says so in the receipt, which is journalled; it neither keeps the prompt from the others nor is it
     tried again, since a person who is told twice counts twice.
@@ -32,9 +34,15 @@ class EveryChannel:
     def deliver(self, prompt: Prompt) -> str:
         """The receipts of all, with the name that gameday.yaml gives each."""
         said = [self._terminal.deliver(prompt)]
-        for name, channel in self._others.items():
-            try:
-                said.append(f"{name}: {channel.deliver(prompt)}")
-            except Exception as error:  # noqa: BLE001  # whatever one channel raises, the others get their turn
-                said.append(f"{name}: NOT delivered: {type(error).__name__}: {error}"[:500])
+        said += [f"{name}: {_told(name, channel, prompt)}" for name, channel in self._others.items()]
         return "; ".join(said)
+
+
+def _told(name: str, channel: Channel, prompt: Prompt) -> str:
+    """This channel's receipt, or why it carried nothing."""
+    if name in prompt.without:
+        return "NOT delivered: it is down, says the day"
+    try:
+        return channel.deliver(prompt)
+    except Exception as error:  # noqa: BLE001  # whatever one channel raises, the others get their turn
+        return f"NOT delivered: {type(error).__name__}: {error}"[:500]

@@ -59,6 +59,7 @@ def build_plan(content: Content, scenario_id: str, environment_name: str, faults
         runbooks=case.runbooks,
         scripts=dict(case.scenario.rehearsal) if case.rehearsed else {},
         deputies=_deputies(case),
+        reaches={person.id: person.reach for person in case.service.resources.people if person.reach},
         calls=(*plan_calls(case, steps, said, signals, day), *switch_calls(dead_man, day, beating)),
         cost=plan_cost(steps, outlines, signals, day, switch_usd(dead_man, day, beating)),
         inputs=inputs,

@@ -26,9 +26,10 @@ def spans(steps: Sequence[PlannedStep]) -> dict[str, Span]:
     """By step id. A wait (``when``) may be over at once, or use up its ``within``."""
     by_id = {step.id: step for step in steps}
     found: dict[str, Span] = {}
-    for ident in TopologicalSorter({step.id: step.after for step in steps}).static_order():
+    before_it = {step.id: [*step.after, *(s.id for s in steps if step.id in s.on.values())] for step in steps}
+    for ident in TopologicalSorter(before_it).static_order():
         step = by_id[ident]
-        before = [found[name] for name in step.after]
+        before = [found[name] for name in before_it[ident]]
         begin = max([step.at_ms or 0, *(span.done for span in before)])
         latest = max([step.at_ms or 0, *(span.last for span in before)]) + _wait(step)
         least = _least(step)
@@ -61,7 +62,7 @@ def _limit(step: PlannedStep) -> int:
 
 
 def _open(step: PlannedStep) -> bool:
-    return step.within_ms is None and (step.kind in ("expect", "task") or step.expect is not None)
+    return step.within_ms is None and (step.kind in ("expect", "task", "question") or step.expect is not None)
 
 
 def longest_day(steps: Sequence[PlannedStep], hold_ms: int) -> int:

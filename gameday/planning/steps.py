@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gameday.model.injects import AccessInject, ChannelInject, HumanInject, SupplierInject, UnavailableInject
 from gameday.model.scenario import (
     AlarmExpectation,
     Condition,
     Expectation,
     ExpectStep,
     FaultStep,
-    HumanInject,
+    QuestionStep,
     RoleExpectation,
     Step,
     TaskStep,
-    UnavailableInject,
     step_id,
     step_kind,
 )
@@ -31,18 +31,19 @@ _DOES = {"acknowledge": "acknowledges", "answer": "answers"}
 def plan_steps(case: Case, faults: Mapping[str, Fault]) -> tuple[tuple[PlannedStep, ...], dict[str, Outline]]:
     """All steps in the order of the file, and by step what the providers said of their faults."""
     steps, outlines = [], {}
+    led_to = {name for step in case.scenario.timeline for name in step.on.values()}
     for index, step in enumerate(case.scenario.timeline):
         ident, broken = step_id(step, index), None
         if isinstance(step, FaultStep):
             broken = plan_fault(case, index, ident, step, faults)
         if broken and broken.outline:
             outlines[ident] = broken.outline
-        steps.append(_planned(case, ident, step, broken))
+        steps.append(_planned(case, ident, step, broken, ident in led_to))
     return tuple(steps), outlines
 
 
-def _planned(case: Case, ident: str, step: Step, broken: Broken | None) -> PlannedStep:
-    free = step.at is None and step.after is None and step.when is None
+def _planned(case: Case, ident: str, step: Step, broken: Broken | None, branch: bool) -> PlannedStep:
+    free = step.at is None and step.after is None and step.when is None and not branch
     return PlannedStep(
         id=ident,
         kind=step_kind(step),
@@ -52,6 +53,11 @@ def _planned(case: Case, ident: str, step: Step, broken: Broken | None) -> Plann
         when=step.when,
         on_timeout=step.on_timeout,
         fault=broken.fault if broken else None,
+        facilitator=step.facilitator,
+        evaluator=step.evaluator,
+        marks=step.marks,
+        on=step.on,
+        branch=branch,
         **_about(step),
     )
 
@@ -60,14 +66,43 @@ def _about(step: Step) -> dict[str, Any]:
     """What only this kind of step has. An inject that expects nothing has no limit."""
     if isinstance(step, ExpectStep):
         role = step.expect.role if isinstance(step.expect, RoleExpectation) else None
-        return {"expect": step.expect, "within_ms": step.within, "to": role}
+        return {"expect": step.expect, "within_ms": step.within, "to": role, "scored": _scored(step.expect)}
     if isinstance(step, HumanInject):
-        limit = step.within if step.expect else None
-        return {"expect": step.expect, "within_ms": limit, "to": step.to, "says": step.says}
-    if isinstance(step, UnavailableInject):
-        return {"to": step.who, "lasts_ms": step.lasts}
+        return _told(step)
+    if isinstance(step, QuestionStep):
+        asked = RoleExpectation(does="answer", score=True)
+        return {"expect": asked, "within_ms": step.within, "to": step.to, "says": step.question, "scored": True}
     if isinstance(step, TaskStep):
         return {"to": step.by, "within_ms": step.within, "runbook": step.task}
+    return _taken(step) if not isinstance(step, FaultStep) else {}
+
+
+def _scored(expect: Expectation | None) -> bool:
+    return isinstance(expect, RoleExpectation) and expect.score
+
+
+def _told(step: HumanInject) -> dict[str, Any]:
+    """A call says who calls: the player hears it, and whoever plays the caller knows whom to play."""
+    told = None if step.inject == "human" else step.inject
+    call = f"{'A call' if told == 'call' else 'A message'} from {step.by}: {step.says}"
+    return {
+        "expect": step.expect,
+        "within_ms": step.within if step.expect else None,
+        "to": step.to,
+        "says": call if step.by else step.says,
+        "told": told,
+        "scored": _scored(step.expect),
+    }
+
+
+def _taken(step: Step) -> dict[str, Any]:
+    """What is away for a while."""
+    if isinstance(step, ChannelInject):
+        return {"channel": step.channel, "lasts_ms": step.lasts}
+    if isinstance(step, AccessInject):
+        return {"to": step.who, "lasts_ms": step.lasts, "restored_by": step.restored_by}
+    if isinstance(step, UnavailableInject | SupplierInject):
+        return {"to": step.who, "lasts_ms": step.lasts}
     return {}
 
 
@@ -77,11 +112,22 @@ def _title(case: Case, step: Step, broken: Broken | None) -> str:
         return _expected(step.expect)
     if isinstance(step, HumanInject):
         return f"{step.to} is told: {step.says}"
-    if isinstance(step, UnavailableInject):
-        return f"{step.who} is unavailable for {write_duration(step.lasts)}"
+    if isinstance(step, QuestionStep):
+        return f"{step.to} is asked: {step.question}"
     if isinstance(step, TaskStep):
         return next(r.title for r in case.runbooks if r.id == step.task)
-    return _broken(broken.fault) if broken else step.fault
+    if isinstance(step, FaultStep):
+        return _broken(broken.fault) if broken else step.fault
+    return _away(step)
+
+
+def _away(step: UnavailableInject | SupplierInject | AccessInject | ChannelInject) -> str:
+    long = write_duration(step.lasts)
+    if isinstance(step, ChannelInject):
+        return f"the channel {step.channel} is down for {long}"
+    if isinstance(step, AccessInject):
+        return f"the access of {step.who} has expired, for {long} at most"
+    return f"{step.who} is {'unavailable' if isinstance(step, UnavailableInject) else 'silent'} for {long}"
 
 
 def _broken(fault: PlannedFault) -> str:

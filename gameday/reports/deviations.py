@@ -13,6 +13,7 @@ from gameday.reports.timeline import AS_HOPED
 from gameday.reports.words import clock, offset, says
 
 LATE_MS = 10_000  # scenario time; a conductor's look and a person's glance take this long without being late
+BY_HAND = ("step.fire_asked", "step.delay_asked", "task.step_skipped")
 Row = dict[str, str]
 
 
@@ -34,7 +35,7 @@ def _step(step: PlannedStep, state: State, events: Sequence[Event], go: Ms | Non
     return {
         "id": step.id,
         "title": step.title,
-        "planned": Safe(planned(step)) if not (step.after or step.when) else planned(step),
+        "planned": Safe(planned(step)) if not (step.after or step.when or step.branch) else planned(step),
         "started": Safe(offset(found.started_ms, go)) if found.started_ms is not None else "not started",
         "ended": Safe(offset(found.ended_ms, go)),
         "result": f"{result}: {found.why}" if found.why else result,
@@ -48,6 +49,7 @@ def planned(step: PlannedStep) -> str:
     parts = [offset(step.at_ms, 0)] if step.at_ms is not None else []
     parts += [f"after {', '.join(step.after)}"] if step.after else []
     parts += [f"when {step.when}"] if step.when else []
+    parts += ["through a branch"] if step.branch else []
     return "; ".join(parts) or "+00:00"
 
 
@@ -57,11 +59,13 @@ def _differs(step: PlannedStep, state: State, result: str) -> Iterator[str]:
         yield result
     if started is not None and (due := _due(step, state)) is not None and started - due > LATE_MS:
         yield f"{clock((started - due) // 1000)} late"
+    if started is not None and step.id in state.played.fired:
+        yield "begun by hand"
 
 
 def _due(step: PlannedStep, state: State) -> Ms | None:
     """When it should have started, holds taken off; None where a condition decides, or nobody can say."""
-    if step.when is not None or state.t_go is None:
+    if step.when is not None or step.branch or state.t_go is None:
         return None
     ended = [state.step(ident).ended_ms for ident in step.after]
     if None in ended:
@@ -80,6 +84,12 @@ def _instant(wanted: Ms, state: State) -> Ms:
 
 
 def _other(event: Event, events: Sequence[Event], go: Ms | None) -> Iterator[Row]:
+    text = _of_the_day(event, events) or _of_people(event)
+    if text:
+        yield {"offset": Safe(offset(event.at, go)), "who": event.who, "says": text, "evidence": f"event:{event.seq}"}
+
+
+def _of_the_day(event: Event, events: Sequence[Event]) -> str:
     what, text = event.what, ""
     if event.type == "hold.started":
         until = next((e.at for e in events if e.type == "hold.ended" and e.seq > event.seq), None)
@@ -97,7 +107,13 @@ def _other(event: Event, events: Sequence[Event], go: Ms | None) -> Iterator[Row
         text = "another conductor took the run over"
     elif event.type == "heartbeat.fired":
         text = f"fault {what.get('step')} was ended by the dead-man's switch, not by its conductor: {what.get('says')}"
-    elif event.type == "service.touched":
-        text = f"{what.get('kind')} touched the service: {what.get('why') or 'no reason given'}"
-    if text:
-        yield {"offset": Safe(offset(event.at, go)), "who": event.who, "says": text, "evidence": f"event:{event.seq}"}
+    return text
+
+
+def _of_people(event: Event) -> str:
+    what = event.what
+    if event.type == "note" and what.get("touches"):
+        return f"{what['touches']} touched the service: {what.get('text')}"
+    if event.type == "service.touched":
+        return f"{what.get('kind')} touched the service: {what.get('why') or 'no reason given'}"
+    return says(event) if event.type in BY_HAND else ""

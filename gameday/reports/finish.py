@@ -28,6 +28,7 @@ from gameday.verdict.facts import Facts, gather
 from gameday.verdict.run import judge_run
 
 PLAN, JOURNAL, VERDICT, REPORT = "plan.json", "journal.jsonl", "verdict.json", "report.md"
+DEBRIEF = "debrief.jsonl"  # what was said after the run; a chain of its own
 RESTORE = "restore it from a copy; evidence from this run cannot be trusted"
 
 
@@ -53,9 +54,14 @@ def conclude(run_dir: Path) -> dict[str, Any]:
     verdict = judge_folder(folder)
     write_whole(run_dir / VERDICT, (json.dumps(verdict, indent=2, ensure_ascii=False) + "\n").encode())
     export_signals(run_dir, folder.plan, folder.events)
-    report = render(folder.plan, folder.events, verdict, verdict["run"] or run_dir.name, template_of(run_dir))
+    report = render(folder.plan, folder.events, verdict, verdict["run"] or run_dir.name, template_of(run_dir),
+                    _debrief(run_dir))  # fmt: skip
     write_whole(run_dir / REPORT, report.encode())
     return verdict
+
+
+def _debrief(run_dir: Path) -> list[Event]:
+    return read(run_dir / DEBRIEF)[0] if (run_dir / DEBRIEF).exists() else []
 
 
 def read_run(run_dir: Path) -> Folder:

@@ -23,7 +23,7 @@ from gameday.journal.events import Event
 from gameday.library import built_in, find_workspace
 from gameday.model.types import write_duration
 from gameday.plan import Plan, PlannedStep
-from gameday.reports import deviations, timeline
+from gameday.reports import deviations, played, timeline
 from gameday.reports.bars import bar
 from gameday.reports.edges import graph_of
 from gameday.reports.escape import Safe, md, plain
@@ -80,11 +80,17 @@ def _text(path: Path) -> str | None:
 
 
 def render(
-    plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_id: str, template: Template | None = None
+    plan: Plan,
+    events: Sequence[Event],
+    verdict: dict[str, Any],
+    run_id: str,
+    template: Template | None = None,
+    debrief: Sequence[Event] = (),
 ) -> str:
     """The report as Markdown; InvalidFiles (TEMPLATE_BROKEN) names file and line of a template that fails."""
     template = template or template_of()
-    content = {**_content(plan, events, verdict, run_id), "template": template.words()}
+    content = {**_content(plan, events, verdict, run_id), "template": template.words(),
+               "debriefed": played.debriefed(debrief)}  # fmt: skip
     try:
         text = _compiled(template.text).render(content)
     except TemplateSyntaxError as error:
@@ -143,6 +149,8 @@ def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_i
         "tasks": list(_tasks(plan, events, go)),
         "steps": deviations.steps(plan, events, go),
         "deviations": deviations.others(plan, events, go),
+        "reactions": played.reactions(plan, events, go),
+        "runbook_notes": played.runbook_notes(plan, events, go),
         "timeline": timeline.whole(plan, events, go),
         "sampled": sum(e.type in timeline.NOT_IN_TIMELINE for e in events),
         "limits": limits(plan, verdict),

@@ -13,14 +13,17 @@ from gameday.reports.words import REACTIONS, offset, says
 
 NOT_IN_TIMELINE = frozenset({"signals.sampled"})
 KINDS = {
-    "prompt": "people", "role": "people", "note": "people", "task": "process", "fault": "technology",
+    "prompt": "people", "role": "people", "note": "people", "people": "people", "access": "people",
+    "channel": "people", "branch": "people", "task": "process", "fault": "technology",
     "undo": "technology", "alarm": "technology", "observer": "technology", "graph": "technology",
     "rehearsal": "technology", "service": "technology", "clock": "technology", "lever": "technology",
 }  # fmt: skip
 KEY = frozenset({
     "timeline.started", "fault.requested", "fault.effective", "fault.not_effective", "fault.ended", "fault.gone",
     "fault.not_gone", "alarm.changed", "prompt.delivered", "prompt.acknowledged", "task.step_done", "role.unavailable",
-    "role.available", "note", "hold.started", "hold.ended", "guard.fired", "guard.unreadable", "abort.asked",
+    "role.available", "note", "task.step_wrong", "task.step_missing", "task.step_skipped", "step.scored",
+    "step.fire_asked", "step.delay_asked", "branch.taken", "access.expired", "access.restored", "channel.down",
+    "channel.up", "hold.started", "hold.ended", "guard.fired", "guard.unreadable", "abort.asked",
     "emergency.asked", "lever.engaged", "lever.failed", "fault.stop_failed",
     "step.skip_asked", "undo.failed", "service.touched", "run.ended", "run.resumed", "run.reopened",
 })  # fmt: skip

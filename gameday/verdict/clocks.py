@@ -20,6 +20,7 @@ from gameday.verdict.recovery import withdrawal
 Span = tuple[Ms, Ms]
 Moment = tuple[Span, list[str]]  # within which time something happened, and what shows it
 Clocks = dict[str, list[float]]
+_SAID = ("declared", "roles_filled", "communicated", "diagnosed", "mitigated", "all_clear")
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,47 @@ def response_clocks(plan: Plan, facts: Facts, impact: Impact | None) -> tuple[Cl
     if fault.accepted_ms is not None:
         clocks["fault_accepted_after_request_s"] = [max(0, fault.accepted_ms - asked) / 1000] * 2
         evidence["fault_accepted_after_request_s"] = _events(fault, "fault.requested", "fault.accepted")
-    for name, (span, shown) in {**_firsts(facts, fault), **_impact(impact), **_removal(plan, facts)}.items():
+    moments = {**_firsts(plan, facts, fault), **_impact(impact), **_removal(plan, facts)}
+    for name, (span, shown) in moments.items():
         if span[1] >= zero[0]:
             clocks[name], evidence[name] = _between(zero, span), shown
+    if (taken := _acknowledgement(facts)) is not None:
+        clocks["acknowledged_after_page_s"], evidence["acknowledged_after_page_s"] = taken
     return clocks, evidence
+
+
+def _acknowledgement(facts: Facts) -> tuple[list[float], list[str]] | None:
+    """From the page to its own acknowledgement, of the first that was acknowledged since the fault was asked for. Both
+    are instants of one clock, the conductor's."""
+    since = facts.requested_ms or 0
+    pairs = [(facts.paged[p], ack) for p, ack in facts.answered.items() if p in facts.paged and ack[0] >= since]
+    if not pairs:
+        return None
+    page, ack = min(pairs, key=lambda pair: pair[1])
+    return [max(0, ack[0] - page[0]) / 1000] * 2, [f"event:{page[1]}", f"event:{ack[1]}"]
+
+
+def marked(plan: Plan, facts: Facts) -> dict[str, list[Mark]]:
+    """What happened by the words of people, and by the steps that show it when they are met or done."""
+    found = {word: list(marks) for word, marks in facts.marked.items()}
+    for step in plan.steps:
+        ended = facts.steps.get(step.id)
+        if step.marks is not None and ended is not None and ended.result in ("met", "done"):
+            found.setdefault(step.marks, []).append((ended.at, ended.seq))
+    return found
+
+
+SOURCES = {
+    "detected_by_machine_s": "machine", "page_delivered_s": "machine", "detected_by_people_s": "people",
+    "acknowledged_by_people_s": "people", "acknowledged_after_page_s": "people", "declared_s": "people",
+    "roles_filled_s": "people", "communicated_s": "people", "diagnosed_s": "people", "mitigated_s": "people",
+    "all_clear_s": "people", "mitigation_began_s": "people", "first_response_step_s": "people",
+}  # fmt: skip
+
+
+def sources_of(clocks: Clocks) -> dict[str, str]:
+    """Who or what says each clock: people, a machine, or derived from the signals."""
+    return {name: SOURCES.get(name, "derived") for name in clocks}
 
 
 def alarms(plan: Plan, facts: Facts) -> list[dict[str, Any]]:
@@ -94,7 +132,8 @@ def _alarm(name: str, expected: bool, result: str, mark: Mark | None) -> dict[st
     }
 
 
-def _firsts(facts: Facts, fault: Injected) -> dict[str, Moment]:
+def _firsts(plan: Plan, facts: Facts, fault: Injected) -> dict[str, Moment]:
+    said = marked(plan, facts)
     alarms_seen = [(at, seq) for at, seq, _ in facts.alarms]
     seen = [(fault.effective_ms, fault.seqs["fault.effective"])] if fault.effective_ms is not None else []
     since = facts.requested_ms or 0
@@ -102,10 +141,11 @@ def _firsts(facts: Facts, fault: Injected) -> dict[str, Moment]:
         "effect_seen_s": _first(seen, since),
         "detected_by_machine_s": _first(alarms_seen, since),
         "page_delivered_s": _first(facts.pages, since),
-        "detected_by_people_s": _first(facts.noticed, since),
+        "detected_by_people_s": _first([*facts.noticed, *said.get("detected", ())], since),
         "acknowledged_by_people_s": _first(facts.acknowledged, since),
-        "mitigation_began_s": _first(facts.mitigations, since),
+        "mitigation_began_s": _first([*facts.mitigations, *said.get("mitigation_started", ())], since),
         "first_response_step_s": _first(facts.responses, since),
+        **{f"{word}_s": _first(said.get(word, ()), since) for word in _SAID},
     }
     return {name: moment for name, moment in firsts.items() if moment is not None}
 

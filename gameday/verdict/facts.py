@@ -55,6 +55,9 @@ class Facts:
     acknowledged: list[Mark] = field(default_factory=list)
     noticed: list[Mark] = field(default_factory=list)
     touched: list[tuple[Ms, int, str, str]] = field(default_factory=list)
+    marked: dict[str, list[Mark]] = field(default_factory=dict)  # what people said has happened, by its word
+    paged: dict[str, Mark] = field(default_factory=dict)  # by prompt, its first delivery
+    answered: dict[str, Mark] = field(default_factory=dict)  # by prompt
     disturbed: list[tuple[Ms, Ms]] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)  # steps that a person passed over
     ledger_damaged: bool = False  # something of it could not be read, so nobody knows whether all is undone
@@ -190,11 +193,19 @@ def _called(facts: Facts, event: Event) -> None:
 def _delivered(facts: Facts, event: Event) -> None:
     if event.what.get("expects") in ASKS:
         facts.pages.append((event.at, event.seq))
+        facts.paged.setdefault(str(event.what.get("prompt")), (event.at, event.seq))
 
 
 def _noted(facts: Facts, event: Event) -> None:
-    if event.who not in STAFF:
+    """A note that marks something is of whoever saw it happen, and the staff may write it for a player; a plain note
+    of the staff, who know what will break, shows no detection."""
+    marks = event.what.get("marks")
+    if isinstance(marks, str):
+        facts.marked.setdefault(marks, []).append((event.at, event.seq))
+    if event.who not in STAFF or marks == "detected":
         facts.noticed.append((event.at, event.seq))
+    if isinstance(touches := event.what.get("touches"), str):
+        facts.touched.append((event.at, event.seq, touches, str(event.what.get("text") or "")))
 
 
 def _touched(facts: Facts, event: Event) -> None:
@@ -204,6 +215,7 @@ def _touched(facts: Facts, event: Event) -> None:
 def _acknowledged(facts: Facts, event: Event) -> None:
     if event.who != CONDUCTOR or event.what.get("role"):
         facts.acknowledged.append((event.at, event.seq))
+        facts.answered.setdefault(str(event.what.get("prompt")), (event.at, event.seq))
         facts.noticed.append((event.at, event.seq))
 
 

@@ -13,7 +13,7 @@ from gameday.model.tolerance import Tolerance
 from gameday.plan import Plan, PlannedStep
 from gameday.verdict.advice import details, to_conclude
 from gameday.verdict.bounds import Method, runs
-from gameday.verdict.clocks import Impact, alarms, response_clocks
+from gameday.verdict.clocks import Impact, alarms, response_clocks, sources_of
 from gameday.verdict.codes import worst
 from gameday.verdict.edges import where_it_broke
 from gameday.verdict.facts import Facts, gather
@@ -56,6 +56,7 @@ def judge_run(plan: Plan, events: Sequence[Event], series: Series | None = None)
         "expectations": [_expectation(s, facts) for s in plan.steps if _is_expectation(s)],
         "clocks": clocks,
         "clocks_evidence": evidence,
+        "clocks_source": sources_of(clocks),
         "alarms": alarms(plan, facts),
         "graph": where_it_broke(facts.graphs, plan.service_map),
         "data": _data(facts, windows),
@@ -216,7 +217,7 @@ def _impact_told(impact: Impact | None) -> dict[str, Any] | None:
 
 
 def _is_expectation(step: PlannedStep) -> bool:
-    return step.kind in ("expect", "task") or step.expect is not None
+    return step.kind in ("expect", "task", "question") or step.expect is not None
 
 
 def _expectation(step: PlannedStep, facts: Facts) -> dict[str, Any]:

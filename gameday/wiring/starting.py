@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from gameday.people.script import scripted
 from gameday.plan import Plan, dump_plan
 from gameday.reports.files import write_whole
 from gameday.runs import JOURNAL, LOCK, make_run
+from gameday.wiring.enrolling import enrol, ready
 from gameday.wiring.locks import LEDGER, PLAN, Lock, lock_service, rehearsal_lock, take_lock
 from gameday.wiring.preflight import door_of
 from gameday.wiring.rehearsing import asks_nobody, remember, remember_clock
@@ -51,13 +53,15 @@ def begin(
     go_by: str,
     checked: Sequence[Draft] = (),
     approved_by: Sequence[str] = (),
+    library: Path | None = None,
     show: Callable[[Path, Clock], Show],
     clock: Clock | None = None,
 ) -> tuple[Conductor, Lock]:
     """Make the run's folder and its conductor, up to the go. The plan is on disk and its digest in the journal before
-    anything is touched. ``clock``: of a rehearsal without stand-in. ``checked`` is what the journal keeps of preflight,
-    before the go. The lock must be held until the conductor has ended."""
-    clock = clock or clock_of(rehearsal)
+    anything is touched; with a key in gameday.yaml it is signed, too. ``clock``: of a rehearsal without stand-in.
+    ``checked`` is what the journal keeps of preflight, before the go. ``library`` is where content lies that is not in
+    the workspace. The lock must be held until the conductor has ended."""
+    clock, enrolment = clock or clock_of(rehearsal), ready(root, library)
     run_dir = make_run(root, plan.scenario, wall_ms())
     lock = take_lock(run_dir / LOCK)
     assert lock is not None  # the folder is new
@@ -73,7 +77,9 @@ def begin(
     conductor = conduct(run_dir, plan, sockets, rehearsal, journal, clock, unattended=unattended)
     conductor.show = show(run_dir, clock)
     go = Draft("go", {"on": "plan and preflight", "digest": plan.digest, "approved_by": list(approved_by)}, go_by)
-    for draft in (*_opening(plan, run_dir.name, clock, raw), *checked, go):
+    for draft in (*_opening(plan, run_dir.name, clock, raw), *checked):
+        conductor.record(draft)
+    for draft in chain(enrol(enrolment, run_dir, plan, raw, clock), (go,)):  # each is recorded before the next is made
         conductor.record(draft)
     return conductor, lock
 

@@ -29,6 +29,7 @@ from gameday.protocols import Window
 from gameday.reports.finish import conclude
 from gameday.runs import JOURNAL, LOCK, make_run
 from gameday.verdict.series import judge_series
+from gameday.wiring.enrolling import enrol, ready
 from gameday.wiring.sockets import Sockets, sockets
 from gameday.wiring.starting import PLAN, clock_of, take_lock
 
@@ -67,6 +68,7 @@ class Watching:
     ) -> None:
         self._plan, self._steps, self._undoes, self._rehearsal = plan, steps, undoes, rehearsal
         self._clock: Clock = clock_of(rehearsal)
+        self._enrolment = ready(root)
         self.run_dir = make_run(root, plan.scenario, self._clock.wall())
         self._lock = take_lock(self.run_dir / LOCK)
         raw = dump_plan(plan)
@@ -89,6 +91,8 @@ class Watching:
         sha256 = hashlib.sha256(raw).hexdigest()
         self._record(Draft("plan.registered", {"digest": plan.digest, "sha256": sha256}))
         self._record(Draft("phase.entered", {"phase": "preflight"}))
+        for draft in enrol(self._enrolment, self.run_dir, plan, raw, self._clock):
+            self._record(draft)
         self._record(Draft("go", {"on": "chaos run"}, "facilitator"))
         self._record(Draft("phase.entered", {"phase": "baseline"}))
 

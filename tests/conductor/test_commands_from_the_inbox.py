@@ -121,8 +121,8 @@ def test_a_note_of_an_incident_says_that_the_service_was_touched(tmp_path: Path)
     ids: list[str] = []
     bench.at(10, lambda: ids.append(bench.command("note", "scribe", text="A real one", touches="incident")))
     bench.run()
-    assert {t for t, _ in answers(bench, ids[0])} <= {"note", "service.touched"}
-    assert bench.of("service.touched")[0].what["kind"] == "incident"
+    assert {t for t, _ in answers(bench, ids[0])} == {"note"}
+    assert bench.of("note")[0].what["touches"] == "incident"
 
 
 def test_a_command_that_was_applied_before_a_crash_is_not_applied_again(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ DAY = [
     (164, "task.step_done", "failover payments-on-call 1"),
     (165, "prompt.delivered", "failover payments-on-call 2"),
     (195, "prompt.acknowledged", "failover payments-on-call"),
+    (195, "task.step_calling", "failover 2"),
     (196, "task.step_called", "failover 2 True"),
     (222, "alarm.changed", "OK"),
     (240, "task.step_checked", "failover 2 True"),

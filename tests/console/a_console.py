@@ -29,6 +29,10 @@ HOUR = 3_600_000
 OFTEN = Rate(100_000, 100_000)
 UNLIMITED = Rates(OFTEN, OFTEN, OFTEN, OFTEN, OFTEN)
 STEPS = {s: f"step-zq-{s}" for s in ("stop-payments", "alarm", "ack", "regulator-calls", "failover")}
+IDS = {
+    **STEPS,
+    **{f"failover-{n}": f"step-zq-failover#{n}" for n in (1, 2, 3)},
+}  # of prompts, as a conductor makes them
 Any_ = TypeVar("Any_")
 
 
@@ -38,7 +42,7 @@ def renamed(value: Any_) -> Any_:
         return {k: renamed(v) for k, v in value.items()}  # type: ignore[return-value] # the same shape
     if isinstance(value, list | tuple):
         return type(value)(renamed(v) for v in value)
-    return STEPS.get(value, value) if isinstance(value, str) else value  # type: ignore[return-value] # a string still
+    return IDS.get(value, value) if isinstance(value, str) else value  # type: ignore[return-value] # a string still
 
 
 def the_plan() -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gameday.people.channels import EveryChannel, TerminalChannel
 from gameday.protocols import Prompt
@@ -37,6 +37,18 @@ def test_a_channel_that_fails_says_so_in_the_receipt_and_the_others_deliver() ->
     said = EveryChannel(TerminalChannel(), {"one": Pigeon(lost=True), "two": other}).deliver(PROMPT)
     assert said == "on the screen of the run; one: NOT delivered: OSError: a hawk; two: carried"
     assert other.carried == [PROMPT]
+
+
+def test_a_channel_that_the_day_says_is_down_carries_nothing_and_the_others_deliver() -> None:
+    down, other = Pigeon(), Pigeon()
+    said = EveryChannel(TerminalChannel(), {"one": down, "two": other}).deliver(replace(PROMPT, without=("one",)))
+    assert said == "on the screen of the run; one: NOT delivered: it is down, says the day; two: carried"
+    assert down.carried == [] and [p.id for p in other.carried] == ["ack"]
+
+
+def test_the_screen_shows_a_prompt_also_while_the_day_says_it_is_down_and_says_so() -> None:
+    said = TerminalChannel().deliver(replace(PROMPT, without=("terminal",)))
+    assert said == "on the screen of the run, though the day says it is down"
 
 
 def test_the_name_tells_all_of_them() -> None:

@@ -132,7 +132,7 @@ def _left(view: View, step: PlannedStep) -> list[tuple[str, str]]:
 
 
 def _of_people(step: PlannedStep) -> bool:
-    return step.kind in ("inject", "task") or bool(step.expect and hasattr(step.expect, "does"))
+    return step.kind in ("inject", "task", "question") or bool(step.expect and hasattr(step.expect, "does"))
 
 
 def _held(view: View, since: Ms) -> Ms:

@@ -30,6 +30,7 @@ export function loud(view, now) {
   if (head.status === "not conducted") lines.push(["bad", view.kind === "player" ? "The game day is interrupted. Wait for the facilitator."
     : "NOBODY CONDUCTS this run, and it has not ended: gameday recover takes back what is still active."]);
   if (view.away) lines.push(["", "You are out of reach now, says the scenario: somebody else acts for you."]);
+  if (view.refused) lines.push(["", "Your access has expired, says the scenario: what you do here is refused until it is restored."]);
   return lines.map(([tone, words], index) => h("p", { key: index, class: tone }, words));
 }
 
@@ -86,7 +87,7 @@ export const runbooks = (view, run) => view.runbooks.map((book) => sheet(`book-$
 
 function step(view, book, tick, run) {
   const mine = book.mine && view.kind === "player";
-  const done = tick.done_ms !== null;
+  const done = tick.done_ms !== null, out = tick.out_ms !== null;
   const name = `step ${tick.number}`;
   const acts = mine && [
     tick.waits && may(view, "tick") && h("button", { key: "tick", class: "first", disabled: run.busy.has(tick.prompt), onclick: () => run.tick(book, tick), "aria-label": `Done: ${name}` }, "Done"),
@@ -95,8 +96,8 @@ function step(view, book, tick, run) {
   ].filter(Boolean);
   return h("li", { key: tick.number, class: tick.waits ? "tick now" : "tick" },
     h("span", { class: "number" }, `${tick.number}.`),
-    h("div", {}, h("p", { class: done ? "says soft" : "says" }, written(tick.says.replace(/^\d+\.\s*/, ""))),
-      h("p", { class: "meta" }, done ? h("span", { class: "good" }, "✓ done at ", moment(tick.done_ms, view.head.go_ms)) : h("span", {}, tick.waits ? "now" : "not yet"),
+    h("div", {}, h("p", { class: done || out ? "says soft" : "says" }, written(tick.says.replace(/^\d+\.\s*/, ""))),
+      h("p", { class: "meta" }, done ? h("span", { class: "good" }, "✓ done at ", moment(tick.done_ms, view.head.go_ms)) : h("span", {}, out ? "left out" : tick.waits ? "now" : "not yet"),
         tick.checked === true && h("span", { class: "good" }, "its check holds"), tick.checked === false && h("span", { class: "bad" }, "its check does NOT hold")),
       acts && acts.length ? h("div", { class: "acts" }, ...acts) : null));
 }
@@ -150,10 +151,10 @@ function note(view, s) {
 
 function stepActs(view, s, run) {
   const of = (action, label, doing) => may(view, action) && h("button", { key: action, class: "small", onclick: doing, "aria-label": `${label.replace("…", "")}: ${s.title}` }, label);
-  const people = s.kind === "inject" || s.kind === "task" || (s.kind === "expect" && s.to);
+  const people = ["inject", "question", "task"].includes(s.kind) || (s.kind === "expect" && s.to);
   const acts = [
-    s.status === "pending" && s.kind === "inject" && of("fire", "Fire now…", () => run.fire(s)),
-    s.status === "pending" && s.kind === "inject" && of("delay", "Delay…", () => run.delay(s)),
+    s.status === "pending" && s.kind !== "fault" && of("fire", "Fire now…", () => run.fire(s)),
+    s.status === "pending" && of("delay", "Delay…", () => run.delay(s)),
     s.status !== "ended" && of("skip", "Skip…", () => run.skip(s)),
     s.status !== "pending" && people && of("score", "Score…", () => run.score(s)),
   ].filter(Boolean);
