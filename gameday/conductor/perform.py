@@ -20,6 +20,7 @@ from gameday.conductor.actions import (
     Effect,
     EngageLever,
     KeepExhibits,
+    Page,
     PollFault,
     ReconcileLedger,
     StartFault,
@@ -32,7 +33,19 @@ from gameday.journal.state import State
 from gameday.model.measure import Moment
 from gameday.model.runbook import RunbookCall
 from gameday.plan import Plan, PlannedFault, where
-from gameday.protocols import Channel, Exhibits, Fault, Ledgers, Lever, Note, Order, Prompt, ProviderStatus, Trace
+from gameday.protocols import (
+    Channel,
+    Exhibits,
+    Fault,
+    Ledgers,
+    Lever,
+    Note,
+    Order,
+    Pages,
+    Prompt,
+    ProviderStatus,
+    Trace,
+)
 from gameday.verdict.integrity import reconciled
 
 MakeCall = Callable[[RunbookCall], str]
@@ -84,6 +97,8 @@ class Performer:
         match action:
             case Deliver(prompt):
                 return f"deliver:{prompt.id}"
+            case Page(prompt, channel):
+                return f"page:{prompt.id}:{prompt.to}:{channel}"
             case CallStep(step, number):
                 return f"call:{step}#{number}"
             case StartFault(step):
@@ -104,6 +119,8 @@ class Performer:
         match action:
             case Deliver(prompt):
                 return lambda: self._deliver(prompt)
+            case Page(prompt, channel):
+                return lambda: self._page(prompt, channel)
             case CallStep(step, number):
                 return lambda: self._call(step, number)
             case StartFault(step):
@@ -225,12 +242,24 @@ class Performer:
 
     def _deliver(self, prompt: Prompt) -> list[Draft]:
         receipt = str(self.channel.deliver(prompt))
+        what: dict[str, object]
         what = {"prompt": prompt.id, "step": prompt.step, "to": prompt.to, "says": prompt.says,
                 "via": self.channel.name, "expects": prompt.expects, "number": prompt.number,
                 "receipt": receipt}  # fmt: skip
         if prompt.handed_from is not None:
             what["handed_from"] = prompt.handed_from
+        if isinstance(self.channel, Pages) and (beside := self.channel.beside(prompt)):
+            what["pages"] = list(beside)
         return [Draft("prompt.delivered", what)]
+
+    def _page(self, prompt: Prompt, channel: str) -> list[Draft]:
+        """One page is a page: the person is at the terminal too, and the deputy is asked when it did not arrive."""
+        what: dict[str, object] = {"prompt": prompt.id, "step": prompt.step, "to": prompt.to, "channel": channel}
+        try:
+            assert isinstance(self.channel, Pages)  # decide asks only for what it named
+            return [Draft("prompt.paged", {**what, "receipt": str(self.channel.page(channel, prompt))[:500]})]
+        except Exception as error:  # noqa: BLE001  # whatever a channel raises, the run goes on and says so
+            return [Draft("prompt.unpaged", {**what, "error": (str(error) or type(error).__name__)[:500]})]
 
     def _reconcile(self, ledger: str, since: Ms, moment: Moment) -> list[Draft]:
         """Once: what could not be read back is unknown, and a run must not wait for it for ever."""

@@ -26,6 +26,7 @@ from gameday.planning.statements import (
 )
 
 HEARTBEAT_NAMESPACE, HEARTBEAT_ALARMS = "Gameday", "gameday-*"
+CHANNELS = frozenset({"sns", "secretsmanager"})
 NOT_AWS = frozenset({"prometheus", "http", "chaostoolkit"})
 _TAGGED: Conditions = {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
 _TAGGING: Conditions = {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
@@ -33,7 +34,14 @@ _TAGGING: Conditions = {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
 
 def operator_policy(plan: Plan) -> tuple[Statement, ...]:
     """What the one who conducts this plan has to be allowed, from the plan's calls, signals and faults."""
-    found = [*_fis(plan), *_others(plan), *reads(plan, ground(plan).arn), *_runbooks(plan), *_own(plan)]
+    found = [
+        *_fis(plan),
+        *_others(plan),
+        *reads(plan, ground(plan).arn),
+        *_runbooks(plan),
+        *_channels(plan),
+        *_own(plan),
+    ]
     return merged(found)
 
 
@@ -97,6 +105,15 @@ def _others(plan: Plan) -> Iterator[Statement]:
         fault = faults.get(call.step or "")
         if fault and call.service not in NOT_AWS | {"fis"}:
             yield from on_targets(call, fault, ground(plan))
+
+
+def _channels(plan: Plan) -> Iterator[Statement]:
+    """How people are told. Which topic and secret stands in the call's reason, and is no resource of the plan."""
+    for call in plan.calls:
+        if call.step is None and call.service in CHANNELS:
+            yield Statement(
+                "Channels", (f"{prefix(call.service)}:{call.operation}",), why=f"{call.why}: narrow it to that"
+            )
 
 
 def _runbooks(plan: Plan) -> Iterator[Statement]:
