@@ -26,6 +26,7 @@ COMMANDS = {
     },
     "Run": {
         "run": ("gameday.cli.run:run", "Run a game day: from its files to its verdict."),
+        "watch": ("gameday.cli.watch:watch", "The screen of a run in another terminal, with its keys."),
         "ack": ("gameday.cli.act:ack", "Acknowledge, answer or tick what waits for a person."),
         "note": ("gameday.cli.act:note", "Write a note into the journal."),
         "hold": ("gameday.cli.act:hold", "Let the timeline wait; --end lets it go on."),
