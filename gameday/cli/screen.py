@@ -38,7 +38,7 @@ JUDGE_EVERY_MS = 1000
 JUDGE_SHARE = 10  # judging takes at most a tenth of the screen's time, however long the journal is
 CLOSES_WITHIN_S = 3.0
 NO_KEYS = "no keys here: act with gameday ack|note|hold|skip|abort|emergency"
-ABORTS, LEAVES = "Ctrl-C aborts", "Ctrl-C leaves the run alone"
+ABORTS, LEAVES = "Ctrl-C aborts", "Ctrl-C leaves"
 
 
 class Display(Protocol):
@@ -112,7 +112,7 @@ class LiveScreen:
         self._lock = threading.Lock()
         self._gauges: tuple[Gauge, ...] = ()
         self._judged = (0, -1)  # the wall time before which nothing is judged again, and the events judged last
-        self._trouble = ""
+        self._trouble = self._warning = ""
         self._watching = watching
         self._no_keys = f"{NO_KEYS}   ({LEAVES if watching else ABORTS})"
         self._stop = threading.Event()
@@ -152,7 +152,7 @@ class LiveScreen:
         footer: tuple[str, Tone] = self._keypad.line(wall) if self._keypad else (self._no_keys, "")
         with self._lock:
             self._take()
-            view = View(self._board, self._now(), wall, self._gauges, footer, self._trouble)
+            view = View(self._board, self._now(), wall, self._gauges, footer, self._trouble, self._warning)
             return list(frame(view, width, height))
 
     def judge(self) -> None:
@@ -196,7 +196,7 @@ class LiveScreen:
 
     def warn(self, text: str) -> None:
         """Show this until it is withdrawn by an empty one."""
-        self._trouble = text
+        self._warning = text
 
     def _send(self, kind: Kind, who: str, what: dict[str, Any]) -> None:
         if self._watching and not is_live(self._run_dir):  # who takes it over must not find what was meant for now
