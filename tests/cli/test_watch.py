@@ -52,10 +52,10 @@ def conducted(folder: Path) -> Iterator[None]:
         yield
 
 
-def watching(folder: Path, *more: str, **files: int) -> subprocess.Popen[str]:
+def watching(folder: Path, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "gameday", "watch", str(folder), *more]
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **files}
-    return subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, **given)
+    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+    return subprocess.Popen(command, text=True, stdin=nothing, stdout=pipe, stderr=pipe)
 
 
 # ---- following
