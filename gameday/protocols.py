@@ -42,7 +42,7 @@ class Context:
     ``context`` all of this.
 
     ``endpoint`` is the loopback AWS of a rehearsal, else None. ``settings`` are a channel's own keys in gameday.yaml,
-    as its model.
+    as its model; ``link_for`` makes a link of the console by which whoever is asked can answer, None without a console.
     """
 
     environment: Environment
@@ -50,6 +50,7 @@ class Context:
     aws: AwsDoor
     clock: Clock
     settings: BaseModel | None = None
+    link_for: Callable[[Prompt], str | None] | None = None
 
     @property
     def rehearsed(self) -> bool:
@@ -363,5 +364,28 @@ class Channel(Protocol):
     name: str
 
     def deliver(self, prompt: Prompt) -> str:
-        """Deliver; returns a receipt."""
+        """Deliver; returns a receipt. Whatever it raises means that the prompt was not delivered."""
+        ...
+
+
+@runtime_checkable
+class Calls(Protocol):
+    """Optional, of a channel: the calls of AWS that its settings lead to, which the plan lists; from the files alone.
+    A static method. Nothing that is not listed leaves."""
+
+    @staticmethod
+    def calls(settings: BaseModel) -> Sequence[Call]: ...
+
+
+@runtime_checkable
+class Pages(Protocol):
+    """Optional, of the channel of a run: others beside it, each of which carries a prompt in its own time and says by
+    itself what came of it."""
+
+    def beside(self, prompt: Prompt) -> Sequence[str]:
+        """The channels that are to carry it too."""
+        ...
+
+    def page(self, name: str, prompt: Prompt) -> str:
+        """Deliver by one of them; returns its receipt. Raises when it was not delivered, or nobody can say."""
         ...

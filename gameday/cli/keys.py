@@ -51,9 +51,11 @@ class Keypad:
     ``account`` is typed before an emergency; without it (a rehearsal) a second E is enough."""
 
     def __init__(
-        self, look: Callable[[], Asked], send: Send, who: str = "facilitator", account: str | None = None
-    ) -> None:
+        self, look: Callable[[], Asked], send: Send, who: str = "facilitator", account: str | None = None,
+        ctrl_c: str = "Ctrl-C aborts",
+    ) -> None:  # fmt: skip
         self._look, self._send, self._who, self._account = look, send, who, account
+        self._ctrl_c = ctrl_c  # what it does in this terminal
         self._mode = ""
         self._since: Ms = 0
         self._note = ""
@@ -90,7 +92,7 @@ class Keypad:
         if said and wall - since < SAID_FOR_MS:
             return said, tone
         go_on = "h GO ON" if self._look().held else "h hold"
-        return f"q abort  E emergency  {go_on}  a ack oldest  1-9 that prompt  n note  s skip  (Ctrl-C aborts)", ""
+        return f"q abort  E emergency  {go_on}  a ack oldest  1-9 that prompt  n note  s skip  ({self._ctrl_c})", ""
 
     def _press(self, key: str, wall: Ms) -> None:
         self._expire(wall)
@@ -188,7 +190,7 @@ class Keypad:
         try:
             self._send(kind, who or self._who, what)
         except OSError as error:
-            self.say(wall, f"{kind} could NOT be written ({error.strerror}); Ctrl-C aborts", "bad")
+            self.say(wall, f"{kind} could NOT be written ({error.strerror}); {self._ctrl_c}", "bad")
             return False
         about = what.get("prompt") or what.get("step") or ""
         self.say(wall, f"{kind}{f' {about}' if about else ''} sent to the conductor", "good")

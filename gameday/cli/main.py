@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from gameday import __version__
-from gameday.errors import EXIT_CODES, EXIT_COULD_NOT_START, EXIT_INTERNAL, GamedayError
+from gameday.errors import EXIT_CODES, EXIT_COULD_NOT_START, EXIT_INTERNAL, GamedayError, Place, Problem
 
 COMMANDS = {
     "Prepare": {
@@ -26,6 +27,7 @@ COMMANDS = {
     },
     "Run": {
         "run": ("gameday.cli.run:run", "Run a game day: from its files to its verdict."),
+        "watch": ("gameday.cli.watch:watch", "The screen of a run in another terminal, with its keys."),
         "ack": ("gameday.cli.act:ack", "Acknowledge, answer or tick what waits for a person."),
         "note": ("gameday.cli.act:note", "Write a note into the journal."),
         "hold": ("gameday.cli.act:hold", "Let the timeline wait; --end lets it go on."),
@@ -96,21 +98,29 @@ def main(args: list[str] | None = None) -> Any:
         sys.exit(group.main(args=args, prog_name="gameday", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        _fail(args, error.exit_code, [Problem("COMMAND_LINE", error.format_message(), "gameday --help")])
     except click.Abort:  # click's own exit code for it is 1, and here that means breached
-        click.echo("Stopped before it began; nothing was touched.", err=True)
-        sys.exit(EXIT_CODES["stopped"])
+        said = "Stopped before it began; nothing was touched."
+        click.echo(said, err=True)
+        _fail(args, EXIT_CODES["stopped"], [Problem("STOPPED", said, "the command again")])
     except GamedayError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)
-        sys.exit(error.exit_code)
+        _fail(args, error.exit_code, error.problems)
     except OSError as error:
+        place = Place(str(error.filename)) if error.filename else None
+        found = Problem("CANNOT_WRITE", str(error.strerror or error), "see the disk's room and rights", place)
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(
-            f"{where}error CANNOT_WRITE: {error.strerror or error}\n    write: see the disk's room and rights", err=True
-        )
-        sys.exit(EXIT_COULD_NOT_START)
+        click.echo(f"{where}error {found.code}: {found.message}\n    write: {found.write}", err=True)
+        _fail(args, EXIT_COULD_NOT_START, [found])
     except Exception as error:  # noqa: BLE001  # the last door: a user gets words and exit 70, not a traceback
         what = f"gameday failed ({type(error).__name__}: {error})"
         click.echo(f"{what}. This is our own fault; please report it.", err=True)
-        sys.exit(EXIT_INTERNAL)
+        _fail(args, EXIT_INTERNAL, [Problem("INTERNAL", what, "please report it")])
+
+
+def _fail(args: list[str] | None, exit_code: int, problems: Sequence[Problem]) -> NoReturn:
+    from gameday.cli.failing import as_json
+
+    as_json(args, problems, exit_code)
+    sys.exit(exit_code)

@@ -73,13 +73,18 @@ class PlainLines:
     def __init__(self, plan: Plan, stream: TextIO, used_share: UsedShare | None = None) -> None:
         self._lines = Lines(plan, used_share)
         self._stream = stream
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event | str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="plain-lines", daemon=True)
         self._thread.start()
 
     def event(self, event: Event) -> None:
         """Hand over one journalled event; returns at once."""
         self._events.put(event)
+
+    def warn(self, text: str) -> None:
+        """One line; that it is no longer so tells the next event."""
+        if text:
+            self._events.put(f"          SCREEN   {text}")
 
     def close(self) -> None:
         """Write what is left; gives up on a reader that does not read for five wall seconds."""
@@ -89,8 +94,9 @@ class PlainLines:
     def _write_all(self) -> None:
         while (event := self._events.get()) is not None:
             try:
-                lines = self._lines.of(event)
+                lines = [event] if isinstance(event, str) else self._lines.of(event)
             except Exception as error:  # noqa: BLE001  # a line that cannot be made must not silence those after it
+                assert not isinstance(event, str)
                 lines = [f"          SCREEN   event {event.seq} ({short(event.type)}) cannot be shown: {short(error)}"]
             if not self._write(lines):
                 return

@@ -38,6 +38,9 @@ def run(scenario: str, environment: str, speed: float | None, unattended: bool, 
     """
     from gameday.cli.day import Day, Wishes
 
+    if not (unattended or yes or sys.stdin.isatty()):
+        unattended = True  # nobody can be asked for a go, so nobody is taken to be here for anything else
+        click.echo("No terminal: as with --unattended (with --yes, persons do what is asked).", err=True)
     day = Day(Wishes(scenario, environment, speed, unattended, yes, plain or as_json, as_json, library,
                      waive, because, confirm, play, seed))  # fmt: skip
     with day:

@@ -6,6 +6,7 @@ wrong in it reaches the conductor.
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import sys
@@ -30,12 +31,14 @@ from gameday.model.workspace import REHEARSAL
 from gameday.plan import Plan
 from gameday.reports.gauges import Gauge, read_gauges
 from gameday.reports.telling import Tone, short, title
+from gameday.runs import is_live
 
 FRAME_S = 0.25
 JUDGE_EVERY_MS = 1000
 JUDGE_SHARE = 10  # judging takes at most a tenth of the screen's time, however long the journal is
 CLOSES_WITHIN_S = 3.0
-NO_KEYS = "no keys here: act with gameday ack|note|hold|skip|abort|emergency   (Ctrl-C aborts)"
+NO_KEYS = "no keys here: act with gameday ack|note|hold|skip|abort|emergency"
+ABORTS, LEAVES = "Ctrl-C aborts", "Ctrl-C leaves"
 
 
 class Display(Protocol):
@@ -43,6 +46,10 @@ class Display(Protocol):
 
     def event(self, event: Event) -> None:
         """One more event. Returns at once and never raises."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Something that is no event, shown as long as it is true; empty when it no longer is."""
         ...
 
     def close(self) -> None:
@@ -59,15 +66,17 @@ def open_display(
     plain: bool = False,
     stream: TextIO | None = None,
     used_share: UsedShare | None = None,
+    watching: bool = False,
 ) -> Display:
     """A live screen when ``stream`` (standard output) is a terminal, with keys when standard input is one too and
-    somebody attends; else plain lines. ``used_share`` says how much of a tolerance may be used by now."""
+    somebody attends; else plain lines. ``used_share`` says how much of a tolerance may be used by now; ``watching``:
+    another process conducts the run."""
     stream = stream or sys.stdout
     console = Console(file=stream)
     # The stream is asked, not the console: FORCE_COLOR must not draw a screen into a log.
     if plain or not stream.isatty() or console.is_dumb_terminal or not console.encoding.startswith("utf"):
         return PlainLines(plan, stream, used_share)
-    return LiveScreen(plan, clock, run_dir, console, None if unattended else _keyboard(), used_share)
+    return LiveScreen(plan, clock, run_dir, console, None if unattended else _keyboard(), used_share, watching)
 
 
 def _account(plan: Plan) -> str | None:
@@ -95,6 +104,7 @@ class LiveScreen:
         console: Console,
         keyboard: int | None = None,
         used_share: UsedShare | None = None,
+        watching: bool = False,
     ) -> None:
         self._clock, self._run_dir, self._console = clock, run_dir, console
         self._board, self._used_share = Board(plan), used_share
@@ -102,10 +112,14 @@ class LiveScreen:
         self._lock = threading.Lock()
         self._gauges: tuple[Gauge, ...] = ()
         self._judged = (0, -1)  # the wall time before which nothing is judged again, and the events judged last
-        self._trouble = ""
+        self._trouble = self._warning = ""
+        self._watching = watching
+        self._no_keys = f"{NO_KEYS}   ({LEAVES if watching else ABORTS})"
         self._stop = threading.Event()
         self._keypad: Keypad | None = (
-            Keypad(self.asked, self._send, account=_account(plan)) if keyboard is not None else None
+            Keypad(self.asked, self._send, account=_account(plan), ctrl_c=LEAVES if watching else ABORTS)
+            if keyboard is not None
+            else None
         )
         self._thread = threading.Thread(target=self._show, name="screen", daemon=True)
         self._keyboard = self._open(keyboard)
@@ -135,10 +149,10 @@ class LiveScreen:
     def lines(self, width: int, height: int) -> list[Text]:
         """The screen as it is now; one line of trouble when it cannot be made."""
         wall = self._clock.wall()
-        footer: tuple[str, Tone] = self._keypad.line(wall) if self._keypad else (NO_KEYS, "")
+        footer: tuple[str, Tone] = self._keypad.line(wall) if self._keypad else (self._no_keys, "")
         with self._lock:
             self._take()
-            view = View(self._board, self._now(), wall, self._gauges, footer, self._trouble)
+            view = View(self._board, self._now(), wall, self._gauges, footer, self._trouble, self._warning)
             return list(frame(view, width, height))
 
     def judge(self) -> None:
@@ -180,7 +194,13 @@ class LiveScreen:
             self._keypad, self._trouble = None, f"no keys: {error}"
             return None
 
+    def warn(self, text: str) -> None:
+        """Show this until it is withdrawn by an empty one."""
+        self._warning = text
+
     def _send(self, kind: Kind, who: str, what: dict[str, Any]) -> None:
+        if self._watching and not is_live(self._run_dir):  # who takes it over must not find what was meant for now
+            raise OSError(errno.ESRCH, "nobody conducts this run now")
         drop(self._run_dir, kind, who, **what)
 
     def _show(self) -> None:

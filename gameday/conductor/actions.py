@@ -53,6 +53,15 @@ class Deliver:
 
 
 @dataclass(frozen=True)
+class Page:
+    """Put before a person, by a channel beside the terminal, what was delivered; tried once, the channel tries again
+    by itself."""
+
+    prompt: Prompt
+    channel: str
+
+
+@dataclass(frozen=True)
 class CallStep:
     """Make the call of a runbook's step."""
 
@@ -83,7 +92,7 @@ class End:
     why: str = ""
 
 
-Effect = StartFault | PollFault | StopFault | KeepExhibits | Deliver | CallStep | ReconcileLedger | EngageLever
+Effect = StartFault | PollFault | StopFault | KeepExhibits | Deliver | Page | CallStep | ReconcileLedger | EngageLever
 Action = Record | Effect | End
 
 

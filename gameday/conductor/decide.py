@@ -13,6 +13,7 @@ from gameday.conductor.actions import Action, End, ReconcileLedger, StartFault, 
 from gameday.conductor.emergency import lever_actions, lever_awaited
 from gameday.conductor.faulting import fault_actions, longest_gone, settled
 from gameday.conductor.guards import blind_guards, guard_actions, guarded
+from gameday.conductor.reaching import pages
 from gameday.conductor.steady import largest_period, settling, unsteady
 from gameday.conductor.steps import ended, step_actions, withdraw
 from gameday.journal.state import State
@@ -34,7 +35,8 @@ def decide(plan: Plan, state: State, now: Ms) -> list[Action]:
     if behind(plan, state):
         actions = [a for a in actions if not isinstance(a, StartFault)]
     unread = unreconciled(plan, state, "end") if any(isinstance(a, End) for a in actions) else []
-    return [*(a for a in actions if not isinstance(a, End)), *unread] if unread else actions
+    made = [*(a for a in actions if not isinstance(a, End)), *unread] if unread else actions
+    return made if any(isinstance(a, End) for a in made) else [*made, *pages(state, now)]
 
 
 def behind(plan: Plan, state: State) -> set[str]:

@@ -18,6 +18,7 @@ from gameday.conductor.actions import (
     Effect,
     EngageLever,
     KeepExhibits,
+    Page,
     PollFault,
     ReconcileLedger,
     StartFault,
@@ -37,6 +38,7 @@ from gameday.protocols import (
     Ledgers,
     Lever,
     Order,
+    Pages,
     Prompt,
     ProviderStatus,
     Stops,
@@ -94,6 +96,8 @@ class Performer:
         match action:
             case Deliver(prompt):
                 return f"deliver:{prompt.id}"
+            case Page(prompt, channel):
+                return f"page:{prompt.id}:{prompt.to}:{channel}"
             case CallStep(step, number):
                 return f"call:{step}#{number}"
             case StartFault(step):
@@ -114,6 +118,8 @@ class Performer:
         match action:
             case Deliver(prompt):
                 return lambda: self._deliver(prompt)
+            case Page(prompt, channel):
+                return lambda: self._page(prompt, channel)
             case CallStep(step, number):
                 return lambda: self._call(step, number)
             case StartFault(step):
@@ -235,12 +241,24 @@ class Performer:
 
     def _deliver(self, prompt: Prompt) -> list[Draft]:
         receipt = str(self.channel.deliver(prompt))
+        what: dict[str, object]
         what = {"prompt": prompt.id, "step": prompt.step, "to": prompt.to, "says": prompt.says,
                 "via": self.channel.name, "expects": prompt.expects, "number": prompt.number,
                 "receipt": receipt}  # fmt: skip
         if prompt.handed_from is not None:
             what["handed_from"] = prompt.handed_from
+        if isinstance(self.channel, Pages) and (beside := self.channel.beside(prompt)):
+            what["pages"] = list(beside)
         return [Draft("prompt.delivered", what)]
+
+    def _page(self, prompt: Prompt, channel: str) -> list[Draft]:
+        """One page is a page: the person is at the terminal too, and the deputy is asked when it did not arrive."""
+        what: dict[str, object] = {"prompt": prompt.id, "step": prompt.step, "to": prompt.to, "channel": channel}
+        try:
+            assert isinstance(self.channel, Pages)  # decide asks only for what it named
+            return [Draft("prompt.paged", {**what, "receipt": str(self.channel.page(channel, prompt))[:500]})]
+        except Exception as error:  # noqa: BLE001  # whatever a channel raises, the run goes on and says so
+            return [Draft("prompt.unpaged", {**what, "error": (str(error) or type(error).__name__)[:500]})]
 
     def _reconcile(self, ledger: str, since: Ms, moment: Moment) -> list[Draft]:
         """Once: what could not be read back is unknown, and a run must not wait for it for ever."""

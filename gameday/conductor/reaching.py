@@ -1,7 +1,8 @@
 """Who is reached, by what, and who takes over when somebody is no longer there. Pure.
 
 A prompt goes to the role, or to its deputy while nobody in it can be reached: away, or reached by a channel alone that
-is down. What was put before somebody who then goes away is handed to the deputy; its limit goes on.
+is down. What was put before somebody who then goes away is handed to the deputy, and so is what the channel that
+reaches them could not deliver; its limit goes on.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from gameday.clock import Ms
-from gameday.conductor.actions import Action, Deliver
+from gameday.conductor.actions import Action, Deliver, Page
 from gameday.journal.state import PromptState, State
 from gameday.plan import Plan, PlannedStep
 from gameday.protocols import Prompt
@@ -48,11 +49,25 @@ def deliver(
 def handed_over(plan: Plan, state: State, prompt: PromptState, now: Ms) -> Iterator[Action]:
     """What waits for somebody who has gone away goes to the deputy, if one is there. Once for each who had it: two
     who come and go do not send it to and fro."""
-    if not state.away(prompt.to, now):
+    lost = plan.reaches.get(prompt.to) in prompt.unpaged
+    if not state.away(prompt.to, now) and not lost:
         return
-    to = recipient(plan, state, prompt.to, now)
+    to = recipient(plan, state, plan.deputies.get(prompt.to, prompt.to) if lost else prompt.to, now)
     if to == prompt.to or to in prompt.held_by or state.away(to, now):
         return
+    yield Deliver(_again(state, prompt, to, prompt.to, now))
+
+
+def pages(state: State, now: Ms) -> Iterator[Page]:
+    """What other channels have yet to carry. A conductor that takes over sends again what has no receipt: each channel
+    is told the same key for the same prompt, so that whoever is paged twice can see that it is one."""
+    for prompt in state.prompts.values():
+        if prompt.done_ms is None:
+            before = prompt.held_by[-1] if prompt.held_by else None
+            yield from (Page(_again(state, prompt, prompt.to, before, now), channel) for channel in prompt.pages)
+
+
+def _again(state: State, prompt: PromptState, to: str, before: str | None, now: Ms) -> Prompt:
     number, without = prompt.number, state.played.without(now)
     expects: Expects = prompt.expects  # type: ignore[assignment]  # it was delivered as one of these
-    yield Deliver(Prompt(prompt.id, state.run or "", prompt.step, to, prompt.says, expects, number, prompt.to, without))
+    return Prompt(prompt.id, state.run or "", prompt.step, to, prompt.says, expects, number, before, without)

@@ -32,7 +32,11 @@ fault.gone          step, witness
 fault.not_gone      step, witness, resources
 fault.exhibits      step, files, where, why   files: kept under exhibits/ in the run's folder; why: there are none
 prompt.delivered    prompt, step, to, says, via, receipt, expects: acknowledge | answer | perform | none, number
-                    (runbook step), handed_from: who had it before and went away; its limit goes on
+                    (runbook step), handed_from: who had it before and went away; its limit goes on;
+                    pages: the channels beside the terminal that are to carry it
+prompt.paged        prompt, step, to, channel, receipt   a channel delivered it; receipt: what the other side said
+prompt.unpaged      prompt, step, to, channel, error     a channel could not deliver it; where that channel alone
+                    reaches the role, the deputy is asked
 prompt.acknowledged prompt, step, role, text   ``who`` is the role or person's role that did it
 people.registered   held: roles that a person holds where others are scripted, seed: of the scripted people's delays
 step.fire_asked     step                      somebody begins it by hand, now

@@ -40,6 +40,8 @@ class PromptState:
     text: str = ""  # what was answered
     handed_ms: Ms | None = None  # since when whoever has it now has it, if somebody had it before
     held_by: tuple[str, ...] = ()  # who had it before, newest last
+    pages: tuple[str, ...] = ()  # channels of which nobody knows yet whether they carried it to whoever has it now
+    unpaged: tuple[str, ...] = ()  # channels that could not
 
     def was_for(self, role: str) -> bool:
         """Whether it was put before this role, now or before it was handed over."""
@@ -245,10 +247,33 @@ def _delivered(state: State, event: Event) -> None:
     before = state.prompts.get(w["prompt"])
     if before is not None and w.get("handed_from"):  # its limit counts from its first delivery
         before.held_by, before.to, before.handed_ms = (*before.held_by, before.to), w["to"], event.at
+        before.pages, before.unpaged = tuple(w.get("pages", ())), ()
         return
     state.prompts[w["prompt"]] = PromptState(
-        w["prompt"], w["step"], w["to"], w["expects"], w.get("number"), w["says"], event.at
+        w["prompt"],
+        w["step"],
+        w["to"],
+        w["expects"],
+        w.get("number"),
+        w["says"],
+        event.at,
+        pages=tuple(w.get("pages", ())),
     )
+
+
+@_on("prompt.paged")
+def _paged(state: State, event: Event) -> None:
+    prompt = state.prompts.get(event.what["prompt"])
+    if prompt and prompt.to == event.what["to"]:  # what comes of a page to whoever had it before changes nothing now
+        prompt.pages = tuple(name for name in prompt.pages if name != event.what["channel"])
+
+
+@_on("prompt.unpaged")
+def _unpaged(state: State, event: Event) -> None:
+    _paged(state, event)
+    prompt = state.prompts.get(event.what["prompt"])
+    if prompt and prompt.to == event.what["to"]:
+        prompt.unpaged = (*prompt.unpaged, event.what["channel"])
 
 
 @_on("prompt.acknowledged")

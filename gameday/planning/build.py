@@ -8,6 +8,7 @@ from gameday.model.content import Content
 from gameday.plan import Plan
 from gameday.planning.calls import plan_calls, plan_cost
 from gameday.planning.case import Case, open_case
+from gameday.planning.channels import channel_calls
 from gameday.planning.deadman import plan_switch, stop_regions, switch_calls, switch_usd
 from gameday.planning.digest import digest
 from gameday.planning.envelope import check_envelope
@@ -60,7 +61,11 @@ def build_plan(content: Content, scenario_id: str, environment_name: str, faults
         scripts=dict(case.scenario.rehearsal) if case.rehearsed else {},
         deputies=_deputies(case),
         reaches={person.id: person.reach for person in case.service.resources.people if person.reach},
-        calls=(*plan_calls(case, steps, said, signals, day), *switch_calls(dead_man, day, beating)),
+        calls=(
+            *plan_calls(case, steps, said, signals, day),
+            *switch_calls(dead_man, day, beating),
+            *channel_calls(content),
+        ),
         cost=plan_cost(steps, outlines, signals, day, switch_usd(dead_man, day, beating)),
         inputs=inputs,
         debrief=case.scenario.debrief,

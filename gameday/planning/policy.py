@@ -29,6 +29,7 @@ from gameday.planning.statements import (
 )
 
 HEARTBEAT_NAMESPACE, HEARTBEAT_ALARMS = "Gameday", "gameday-*"
+CHANNELS = frozenset({"sns", "secretsmanager"})
 NOT_AWS = frozenset({"prometheus", "http", "chaostoolkit"})
 EXHIBITS = frozenset({"ListObjectsV2", "GetObject", "FilterLogEvents"})
 _TAGGED: Conditions = {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
@@ -38,7 +39,7 @@ _TAGGING: Conditions = {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
 def operator_policy(plan: Plan, account: str | None = None) -> tuple[Statement, ...]:
     """What the one who conducts this plan has to be allowed in one account of the environment (by name; None: its own,
     where experiments are started and people act), from the plan's calls, signals and faults."""
-    own = [*_fis(plan), *_day(plan), *_runbooks(plan), *_assumes(plan)] if account is None else []
+    own = [*_fis(plan), *_day(plan), *_runbooks(plan), *_channels(plan), *_assumes(plan)] if account is None else []
     return merged([*own, *_others(plan, account), *_tags(plan, account), *reads(plan, account), *_asks(plan, account)])
 
 
@@ -166,6 +167,15 @@ def _tags(plan: Plan, account: str | None) -> Iterator[Statement]:
         roles = tuple(arn for arn in dict.fromkeys(arns) if ":iam:" in arn)
         if call.operation == "ListRoleTags" and roles:
             yield Statement("Tags", ("iam:ListRoleTags",), roles, why=call.why)
+
+
+def _channels(plan: Plan) -> Iterator[Statement]:
+    """How people are told. Which topic and secret stands in the call's reason, and is no resource of the plan."""
+    for call in plan.calls:
+        if call.step is None and call.service in CHANNELS:
+            yield Statement(
+                "Channels", (f"{prefix(call.service)}:{call.operation}",), why=f"{call.why}: narrow it to that"
+            )
 
 
 def _runbooks(plan: Plan) -> Iterator[Statement]:

@@ -116,4 +116,4 @@ def _of_people(event: Event) -> str:
         return f"{what['touches']} touched the service: {what.get('text')}"
     if event.type == "service.touched":
         return f"{what.get('kind')} touched the service: {what.get('why') or 'no reason given'}"
-    return says(event) if event.type in BY_HAND else ""
+    return says(event) if event.type in (*BY_HAND, "prompt.unpaged") else ""

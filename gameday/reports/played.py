@@ -25,6 +25,7 @@ def reactions(plan: Plan, events: Sequence[Event], go: Ms | None) -> list[Row]:
     """Each reaction that an evaluator scored or could have scored."""
     state = fold(events)
     receipts = {e.what["step"]: e for e in reversed(events) if e.type == "prompt.delivered"}
+    pages = [e for e in events if e.type in ("prompt.paged", "prompt.unpaged")]
     found = []
     for step in plan.steps:
         given, sent = state.played.scores.get(step.id), receipts.get(step.id)
@@ -35,7 +36,7 @@ def reactions(plan: Plan, events: Sequence[Event], go: Ms | None) -> list[Row]:
                 "id": step.id,
                 "title": step.title,
                 "delivered": Safe(offset(sent.at, go)) if sent else "not delivered",
-                "receipt": str(sent.what.get("receipt") or "none") if sent else "",
+                "receipt": _receipt(sent, pages) if sent else "",
                 "score": given.score.replace("_", " ") if given else "not scored",
                 "by": given.by if given else "",
                 "comment": given.comment if given else "",
@@ -43,6 +44,14 @@ def reactions(plan: Plan, events: Sequence[Event], go: Ms | None) -> list[Row]:
             }
         )
     return found
+
+
+def _receipt(sent: Event, pages: Sequence[Event]) -> str:
+    """What the terminal and each channel said."""
+    of_step = [e for e in pages if e.what.get("step") == sent.what["step"]]
+    said = [f"{e.what.get('channel')}: {e.what.get('receipt') or 'NOT delivered: ' + str(e.what.get('error'))}"
+            for e in of_step]  # fmt: skip
+    return "; ".join([str(sent.what.get("receipt") or "none"), *said])
 
 
 def runbook_notes(plan: Plan, events: Sequence[Event], go: Ms | None) -> list[Row]:

@@ -23,7 +23,7 @@ KEY = frozenset({
     "fault.not_gone", "alarm.changed", "prompt.delivered", "prompt.acknowledged", "task.step_done", "role.unavailable",
     "role.available", "note", "task.step_wrong", "task.step_missing", "task.step_skipped", "step.scored",
     "step.fire_asked", "step.delay_asked", "branch.taken", "access.expired", "access.restored", "channel.down",
-    "channel.up", "hold.started", "hold.ended", "guard.fired", "guard.unreadable", "abort.asked",
+    "channel.up", "prompt.unpaged", "hold.started", "hold.ended", "guard.fired", "guard.unreadable", "abort.asked",
     "emergency.asked", "lever.engaged", "lever.failed", "fault.stop_failed",
     "step.skip_asked", "undo.failed", "service.touched", "run.ended", "run.resumed", "run.reopened",
 })  # fmt: skip

@@ -22,7 +22,9 @@ from gameday.faults.heartbeat import HeartbeatAlarm
 from gameday.faults.ssm_run import run_document
 from gameday.model.runbook import ChaosCall, RunbookCall, SsmCall
 from gameday.model.workspace import Environment
-from gameday.people.channels import EveryChannel, TerminalChannel
+from gameday.people.carrying import LinkFor
+from gameday.people.channels import EveryChannel
+from gameday.people.terminal import TerminalChannel
 from gameday.plugins import Kind, Plugin, installed
 from gameday.protocols import Channel, Context, Fault, Hears, Lever, Observer, Stops
 
@@ -87,13 +89,14 @@ class Sockets:
 
 
 def sockets(
-    environment: Environment, endpoint: str | None, clock: Clock | None = None, channels: Configured | None = None
-) -> Sockets:
+    environment: Environment, endpoint: str | None, clock: Clock | None = None, channels: Configured | None = None,
+    link_for: LinkFor | None = None,
+) -> Sockets:  # fmt: skip
     """Filled for an environment; ``endpoint`` is the loopback AWS of a rehearsal, ``clock`` the run's (real time when
     it is not given). Nothing is called yet. CouldNotStart when a channel that is configured is not there."""
     aws = Aws(environment, endpoint)
     aws.door = Door(environment)
-    context = Context(environment, endpoint, aws, clock or ScenarioClock(Anchor.here()))
+    context = Context(environment, endpoint, aws, clock or ScenarioClock(Anchor.here()), link_for=link_for)
     faults, no_faults = _made("fault", context)
     observers, no_observers = _made("observer", context)
     left_out = [replace(problem, severity="warning") for problem in (*no_faults, *no_observers)]
@@ -114,7 +117,7 @@ def _made(kind: Kind, context: Context) -> tuple[dict[str, Any], list[Problem]]:
 
 def _channel(context: Context, configured: Configured) -> Channel:
     others = {name: _configured(context, name, keys) for name, keys in configured.items()}
-    return EveryChannel(TerminalChannel(), others) if others else TerminalChannel()
+    return EveryChannel(others) if others else TerminalChannel()
 
 
 def _configured(context: Context, name: str, keys: Mapping[str, Any]) -> Channel:

@@ -86,7 +86,8 @@ def test_a_game_day_breaks_sees_tells_and_takes_back_through_the_plug_in(
     assert events["run.ended"]["status"] == "completed", run.stdout + run.stderr
     assert events["fault.effective"]["witness"].startswith("hutch-files at least 1")
     assert events["fault.gone"]["witness"].startswith("hutch-files equals 0")
-    assert events["prompt.delivered"]["receipt"] == "on the screen of the run; log: written to prompts.log"
+    assert events["prompt.delivered"]["receipt"] == "on the screen of the run"
+    assert (events["prompt.paged"]["channel"], events["prompt.paged"]["receipt"]) == ("log", "written to prompts.log")
     told = "incident-commander: Somebody asks what is in the hutch.\n"
     assert (workspace / "prompts.log").read_text() == told
     assert files_in_the_hutch(workspace) == []

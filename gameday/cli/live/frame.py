@@ -109,6 +109,8 @@ def _banner(view: View) -> list[Text]:
     elif state.held_since is not None:
         held = view.now - state.held_since
         found.append(line((f" HELD for {span(held)}: the timeline waits, FAULTS STAY ACTIVE ", "bold black on yellow")))
+    if view.warning:
+        found.append(line((f" {short(view.warning)} ", "bold yellow")))
     if view.trouble:
         found.append(line((f" the screen had trouble: {short(view.trouble)} ", "yellow")))
     return found

@@ -33,6 +33,7 @@ class View:
     gauges: tuple[Gauge, ...] = ()
     footer: tuple[str, Tone] = ("", "")
     trouble: str = ""
+    warning: str = ""  # something that is no event
     wide: bool = False
 
 
