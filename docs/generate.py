@@ -41,6 +41,7 @@ HOMES = {  # where an example in tests/bad stands in for a file of tests/data/wo
 NOT_IN_THE_CODE = {  # what these say comes from elsewhere, case by case
     "AWS_NOT_REACHED": "a call did not get through, so nobody knows whether it had an effect",
     "AWS_REFUSED": "AWS refused a call, with its own code and words",
+    "COMMAND_LINE": "the words of the command line do not fit together; what fits is in its --help",
     "FILE_UNREADABLE": "the file cannot be read: there is none, or it is not yours to read",
     "PERMISSION_UNKNOWN": "nobody can say whether a role may do what the plan needs; allow iam:SimulatePrincipalPolicy",
     "RUN_UNCLEAR": "no run has this id, or more than one run could be meant",

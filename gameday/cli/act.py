@@ -16,7 +16,8 @@ import click
 if TYPE_CHECKING:
     from gameday.journal.events import Event
     from gameday.journal.inbox import Kind
-    from gameday.journal.state import PromptState, State
+    from gameday.journal.standing import PromptState
+    from gameday.journal.state import State
     from gameday.plan import Plan
 
 ANSWERED_WITHIN_MS = 5000

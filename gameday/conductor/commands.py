@@ -15,7 +15,8 @@ from gameday.conductor.given import GIVEN, Skip, why_not
 from gameday.conductor.playing import Refusal, play, skip_in_runbook, step_of
 from gameday.journal.events import Draft
 from gameday.journal.inbox import Command, settle, take
-from gameday.journal.state import PromptState, State
+from gameday.journal.standing import PromptState
+from gameday.journal.state import State
 from gameday.model.step import Mark
 from gameday.plan import Plan
 

@@ -12,7 +12,8 @@ from gameday.conductor.faulting import fault_result
 from gameday.conductor.sight import ALARM, look
 from gameday.conductor.taking import gives_back, taken_actions
 from gameday.conductor.timing import waits_since
-from gameday.journal.state import State, StepState
+from gameday.journal.standing import StepState
+from gameday.journal.state import State
 from gameday.model.scenario import AlarmExpectation, Condition, RoleExpectation, SignalExpectation
 from gameday.plan import Plan, PlannedStep, Signal
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from gameday.clock import Ms
 from gameday.conductor.actions import Action, Record, record
-from gameday.journal.state import State, StepState
+from gameday.journal.standing import StepState
+from gameday.journal.state import State
 from gameday.plan import Plan, PlannedStep
 
 

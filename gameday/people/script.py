@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator
 
 from gameday.clock import Ms
 from gameday.journal.events import Draft
-from gameday.journal.state import PromptState, State
+from gameday.journal.standing import PromptState
+from gameday.journal.state import State
 from gameday.model.scenario import Between, PersonScript
 from gameday.plan import Plan
 

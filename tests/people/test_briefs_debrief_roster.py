@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gameday.errors import CouldNotStart
-from gameday.journal.state import PromptState, State, StepState
+from gameday.journal.standing import PromptState, StepState
+from gameday.journal.state import State
 from gameday.journal.store import read
 from gameday.model.load import load_content
 from gameday.model.scenario import PersonScript
