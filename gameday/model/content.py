@@ -12,6 +12,7 @@ from gameday.errors import Place
 from gameday.model.observer import Observer
 from gameday.model.runbook import Runbook
 from gameday.model.scenario import Scenario
+from gameday.model.schedule import Schedule
 from gameday.model.service import Service
 from gameday.model.waiver import Waiver
 from gameday.model.workload import Workload
@@ -62,6 +63,7 @@ class Content:
     observers: Mapping[str, Loaded[Observer]] = field(default_factory=dict)
     workloads: Mapping[str, Loaded[Workload]] = field(default_factory=dict)  # by service id
     waivers: Mapping[str, Loaded[Waiver]] = field(default_factory=dict)
+    schedules: Mapping[str, Loaded[Schedule]] = field(default_factory=dict)
 
     def environment(self, name: str) -> Environment | None:
         """The environment of this name; ``rehearsal`` is always there."""

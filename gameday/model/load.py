@@ -15,6 +15,7 @@ from gameday.model.markdown import parse_runbook
 from gameday.model.observer import Observer
 from gameday.model.runbook import Runbook
 from gameday.model.scenario import Scenario
+from gameday.model.schedule import Schedule
 from gameday.model.service import Service
 from gameday.model.waiver import Waiver
 from gameday.model.workload import Workload
@@ -37,13 +38,15 @@ KINDS: dict[str, type[BaseModel]] = {
     "observer": Observer,
     "runbook": Runbook,
     "scenario": Scenario,
+    "schedule": Schedule,
     "service": Service,
     "waiver": Waiver,
     "workload": Workload,
     "workspace": Workspace,
 }
 _FOLDERS = {  # folder -> kind -> where Content keeps it
-    "scenarios": {"service": "services", "scenario": "scenarios", "workload": "workloads", "waiver": "waivers"},
+    "scenarios": {"service": "services", "scenario": "scenarios", "workload": "workloads", "waiver": "waivers",
+                  "schedule": "schedules"},  # fmt: skip
     "observers": {"observer": "observers"},
     "runbooks": {"runbook": "runbooks"},
 }
