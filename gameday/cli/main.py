@@ -25,6 +25,8 @@ COMMANDS = {
     },
     "Run": {
         "run": ("gameday.cli.run:run", "Run a game day: from its files to its verdict."),
+        "schedule": ("gameday.cli.schedule:schedule", "What recurs: list, next, why, add, pause, resume, run."),
+        "scheduler": ("gameday.cli.scheduler:scheduler", "The process that begins what is due, unattended."),
         "ack": ("gameday.cli.act:ack", "Acknowledge, answer or tick what waits for a person."),
         "note": ("gameday.cli.act:note", "Write a note into the journal."),
         "hold": ("gameday.cli.act:hold", "Let the timeline wait; --end lets it go on."),

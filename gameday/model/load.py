@@ -45,8 +45,13 @@ KINDS: dict[str, type[BaseModel]] = {
     "workspace": Workspace,
 }
 _FOLDERS = {  # folder -> kind -> where Content keeps it
-    "scenarios": {"service": "services", "scenario": "scenarios", "workload": "workloads", "waiver": "waivers",
-                  "schedule": "schedules"},  # fmt: skip
+    "scenarios": {
+        "service": "services",
+        "scenario": "scenarios",
+        "workload": "workloads",
+        "waiver": "waivers",
+        "schedule": "schedules",
+    },  # fmt: skip
     "observers": {"observer": "observers"},
     "runbooks": {"runbook": "runbooks"},
 }

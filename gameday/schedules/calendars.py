@@ -98,9 +98,9 @@ def _ms(value: date, zone: ZoneInfo) -> Ms:
 
 
 def holiday(schedule: Schedule, day: date) -> str | None:
-    """The name of the public holiday on this day, None when it is none. KeyError, NotImplementedError: unknown place."""
+    """The name of the public holiday on this day, or None. KeyError, NotImplementedError: a place that is unknown."""
     held = schedule.holidays
-    return held and _holidays(held.country, held.part, day.year).get(day)
+    return _holidays(held.country, held.part, day.year).get(day) if held else None
 
 
 @cache
