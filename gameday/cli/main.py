@@ -19,6 +19,7 @@ COMMANDS = {
         "plan": ("gameday.cli.plan:plan", "Show all that a scenario will do; nothing is touched."),
         "approve": ("gameday.cli.approve:approve", "Approve a plan, list approvals, or take one back."),
         "preflight": ("gameday.cli.preflight:preflight", "Show what a run would show before its go; no fault."),
+        "export": ("gameday.cli.export:export", "A schedule for EventBridge or GitHub Actions."),
         "iam": ("gameday.cli.iam:iam", "The least that the roles of a scenario must be allowed; whether they are."),
         "doctor": ("gameday.cli.doctor:doctor", "Check this machine, the account and its quotas before a day."),
         "rehearsal": ("gameday.cli.rehearsal:rehearsal", "A stand-in for AWS on loopback: up, status, down."),
