@@ -1,8 +1,8 @@
-"""A schedule as CloudFormation: EventBridge Scheduler starts a state machine, which runs an ECS task and takes back what
-it may have left.
+"""A schedule as CloudFormation: EventBridge Scheduler starts a state machine, which runs an ECS task and takes back
+what it may have left.
 
 The task runs ``gameday schedule run ID --unless-skipped``: windows, freezes, holidays and preconditions are looked at
-there, for EventBridge knows none of them. The run itself is never tried again; only that ECS could not be asked is.
+there, for EventBridge knows none of them. The run itself is never tried again; asking ECS for it is.
 The workspace lies on EFS, so that the recovering task finds what the run left on its ledger.
 
 Sources: EventBridge Scheduler User Guide, "Schedule types" (six fields, ``?``, days from SUN; a local time that a change

@@ -1,8 +1,8 @@
 """A schedule as a workflow of GitHub Actions.
 
 Its cron knows UTC alone, so a schedule in a zone is begun at each UTC hour that its hour may mean in a year, and
-``gameday schedule run ID --if-due 45m`` lets only the right one through. GitHub may begin a run late, or, when it is busy,
-not at all (GitHub Docs, "Events that trigger workflows", schedule).
+``gameday schedule run ID --if-due 45m`` lets only the right one through. GitHub may begin a run late, or,
+when it is busy, not at all (GitHub Docs, "Events that trigger workflows", schedule).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ IF_DUE = "45m"
 
 
 def crons(schedule: Schedule) -> list[str]:
-    """In UTC. CouldNotStart CANNOT_EXPORT where another hour would be another day, or the zone is off by half an hour."""
+    """In UTC. CouldNotStart CANNOT_EXPORT where the day would be another, or the zone is not off by whole hours."""
     minute, hour, day, month, weekday = schedule.cron.split()
     hours = sorted({offset for offset in _offsets(schedule.tz)})
     if hour == "*" or hours == [timedelta(0)]:
