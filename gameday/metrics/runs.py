@@ -51,6 +51,10 @@ class RunMetrics:
                 self._verdicts[run] = {**verdict, **names}
         return self._verdicts.get(run)
 
+    def scenario(self, run: Path) -> str:
+        """The scenario of a run that has its verdict, else ``unknown``."""
+        return str((self._verdict(run) or {}).get("scenario", "unknown"))
+
     def _going(self, runs: list[Path]) -> Iterator[Metric]:
         """Runs that have no verdict yet: also those whose conductor died, for their faults may be there."""
         active = GaugeMetricFamily(
