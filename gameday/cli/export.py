@@ -41,11 +41,10 @@ def schedule(ident: str, target: str, out: Path | None) -> None:
 
 
 def _text(held: Schedule, target: str) -> str:
-    import yaml
-
+    from gameday.exchange.cloudformation import as_yaml
     from gameday.exchange.eventbridge import stack
     from gameday.exchange.github_actions import workflow
 
     made: dict[str, Any] = stack(held) if target == "eventbridge" else workflow(held)
     note = f"# Made by: gameday export schedule {held.id} --to {target}\n"
-    return note + yaml.safe_dump(made, sort_keys=False, width=120, allow_unicode=True)
+    return note + as_yaml(made)

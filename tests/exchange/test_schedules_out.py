@@ -8,10 +8,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 from cfnlint.api import lint_all
 
 from gameday.errors import CouldNotStart
+from gameday.exchange.cloudformation import as_yaml
 from gameday.exchange.eventbridge import expression, stack
 from gameday.exchange.github_actions import crons, workflow
 from tests.schedules.a_year import schedule
@@ -22,7 +22,7 @@ FULL: dict[str, Any] = {"jitter": "20m", "expires": "2027-06-30", "environment":
 @pytest.mark.filterwarnings("default")  # cfn-lint's own dependencies warn
 @pytest.mark.parametrize("keys", [{}, FULL, {"paused": "we move"}])
 def test_cfn_lint_finds_nothing_in_a_schedule(keys: dict[str, Any]) -> None:
-    text = yaml.safe_dump(stack(schedule("weekly", "0 10 * * 2", **keys)), sort_keys=False)
+    text = as_yaml(stack(schedule("weekly", "0 10 * * 2", **keys)))
     assert [str(match) for match in lint_all(text) if match.rule.severity != "informational"] == []
 
 
@@ -72,7 +72,7 @@ def test_the_workflow_fits_the_schema_of_github(keys: dict[str, Any]) -> None:
     schema = json.loads(vendored.read_text("utf-8"))
     checker = jsonschema.validators.validator_for(schema)(schema)
     assert [error.message for error in checker.iter_errors(made)] == []
-    text = yaml.safe_dump(made, sort_keys=False)
+    text = as_yaml(made)
     assert "'on':" in text  # quoted, for YAML 1.1 takes it for true
     steps = made["jobs"]["gameday"]["steps"]
     assert [s["run"] for s in steps if "recover" in s.get("run", "")] == ["gameday recover"]
