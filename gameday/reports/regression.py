@@ -1,7 +1,7 @@
 """What changed since the last like run, in words: the same scenario in the same environment, with a fault that took
 effect.
 
-A measure is an interval. Only where two intervals do not meet has it changed for certain; where they meet nobody can say.
+A measure is an interval. Only where two intervals do not meet has it changed for certain; else nobody can say.
 """
 
 from __future__ import annotations
