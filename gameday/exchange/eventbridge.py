@@ -6,7 +6,8 @@ there, for EventBridge knows none of them. The run itself is never tried again; 
 The workspace lies on EFS, so that the recovering task finds what the run left on its ledger.
 
 Sources: EventBridge Scheduler User Guide, "Schedule types" (six fields, ``?``, days from SUN; a local time that a
-change of the clocks leaves out is passed over, one that comes twice comes once) and "Flexible time windows" (1-1440 minutes);
+change of the clocks leaves out is passed over, one that comes twice comes once) and "Flexible time windows" (1-1440
+minutes);
 Step Functions Developer Guide, "Run Amazon ECS or Fargate tasks" (the permissions of ``ecs:runTask.sync``).
 """
 

@@ -107,6 +107,8 @@ class Agenda:
     schedules: Mapping[str, Schedule]
     since: Mapping[str, Ms]
     _heap: list[Time] = field(default_factory=list)
+    _ahead: dict[str, Time] = field(default_factory=dict)  # the time after the one in the heap, where it is known
+    _thin: list[str] = field(default_factory=list)
     _times: dict[str, Iterator[Time]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -115,9 +117,17 @@ class Agenda:
             self._push(schedule.id)
 
     def _push(self, ident: str) -> None:
-        for time in self._times[ident]:
+        time = self._ahead.pop(ident, None) or next(self._times[ident], None)
+        if time is not None:
             heappush(self._heap, time)
-            return
+            self._thin.append(ident)
+
+    def refill(self) -> None:
+        """Work ahead while nothing is due: cron is what costs. Without it everything is right, and slower."""
+        for ident in self._thin:
+            if ident not in self._ahead and (time := next(self._times[ident], None)):
+                self._ahead[ident] = time
+        self._thin.clear()
 
     def next_ms(self) -> Ms | None:
         """When to look again; None when nothing will ever be due."""

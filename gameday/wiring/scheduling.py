@@ -111,6 +111,7 @@ class Scheduler:
             self._act(decision)
             if self.stopping:
                 return
+        self.board.agenda.refill()
 
     # ---- what is decided
     def _act(self, decision: Decision) -> None:

@@ -53,8 +53,9 @@ def root(tmp_path: Path) -> Path:
         (run / "pulse.json").write_text("{}")
     tolerance: dict[str, Any] = {"id": "outage", "verdict": "within", "used": [0.11, 0.13]}
     unknown = {"id": "value", "verdict": "inconclusive", "used": None}
+    clocks = {"first_impact_s": [0.0, 16.88], "never": None}
     verdict = {"outcome": "within", "run": ended.name, "t_go": "2026-11-24T10:00:00.000Z",
-               "tolerances": [tolerance, unknown], "clocks": {"first_impact_s": [0.0, 16.88], "never": None}}  # fmt: skip
+               "tolerances": [tolerance, unknown], "clocks": clocks}  # fmt: skip
     (ended / "verdict.json").write_text(json.dumps(verdict))
     (ended / "plan.json").write_text(json.dumps({"scenario": "stop", "service": "pay", "environment": "rehearsal"}))
     return tmp_path
