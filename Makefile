@@ -32,6 +32,7 @@ format: $(VENV)/ready
 bench: $(VENV)/ready  ## how fast the command starts and a fault is stopped, beside peers
 	$(PY) benchmarks/help.py --table
 	$(PY) benchmarks/abort.py
+	$(PY) benchmarks/schedules.py
 
 docs: $(VENV)/ready  ## write docs/reference/*.md again, from the code
 	$(PY) docs/generate.py

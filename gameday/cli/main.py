@@ -21,6 +21,7 @@ COMMANDS = {
         "brief": ("gameday.cli.brief:brief", "Print the packet of each role; a player's shows nothing of what comes."),
         "approve": ("gameday.cli.approve:approve", "Approve a plan, list approvals, or take one back."),
         "preflight": ("gameday.cli.preflight:preflight", "Show what a run would show before its go; no fault."),
+        "export": ("gameday.cli.export:export", "A schedule for EventBridge or GitHub Actions."),
         "iam": ("gameday.cli.iam:iam", "The least that the roles of a scenario must be allowed; whether they are."),
         "doctor": ("gameday.cli.doctor:doctor", "Check this machine, the account and its quotas before a day."),
         "rehearsal": ("gameday.cli.rehearsal:rehearsal", "A stand-in for AWS on loopback: up, status, down."),
@@ -28,6 +29,8 @@ COMMANDS = {
     "Run": {
         "run": ("gameday.cli.run:run", "Run a game day: from its files to its verdict."),
         "watch": ("gameday.cli.watch:watch", "The screen of a run in another terminal, with its keys."),
+        "schedule": ("gameday.cli.schedule:schedule", "What recurs: list, next, why, add, pause, resume, run."),
+        "scheduler": ("gameday.cli.scheduler:scheduler", "The process that begins what is due, unattended."),
         "ack": ("gameday.cli.act:ack", "Acknowledge, answer or tick what waits for a person."),
         "note": ("gameday.cli.act:note", "Write a note into the journal."),
         "hold": ("gameday.cli.act:hold", "Let the timeline wait; --end lets it go on."),

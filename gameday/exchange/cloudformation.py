@@ -57,7 +57,12 @@ def onboarding(
         "Resources": resources,
         "Outputs": outputs,
     }  # fmt: skip
-    return yaml.dump(template, Dumper=_Plain, sort_keys=False, width=110)
+    return as_yaml(template)
+
+
+def as_yaml(data: Any) -> str:
+    """YAML without aliases, which CloudFormation and GitHub refuse."""
+    return yaml.dump(data, Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
 
 
 class _Plain(yaml.SafeDumper):

@@ -54,14 +54,26 @@ def _hours(text: str) -> str:
     return text
 
 
+Zone = Annotated[str, AfterValidator(_zone)]
+Hours = Annotated[str, AfterValidator(_hours)]
+Weekdays = Annotated[str, AfterValidator(_days)]
+
+
+def bounds(hours: str) -> tuple[int, int]:
+    """Minutes from midnight at which these hours begin and end; the end beyond 1440 on the day after."""
+    first, _, last = hours.partition("-")
+    start, end = minutes(first), minutes(last)
+    return start, end if end > start else end + _DAY_MINUTES
+
+
 class ServiceHours(Strict):
     """Either ``hours`` in which the service is promised, or the ``deadline`` by which it must have been given, on
     ``days``. Holidays are not known: such a day counts like any other."""
 
-    hours: Annotated[str, AfterValidator(_hours)] | None = None
+    hours: Hours | None = None
     deadline: Annotated[str, Field(pattern=rf"^{_CLOCK}$")] | None = None
-    days: Annotated[str, AfterValidator(_days)] = "Mon-Sun"
-    tz: Annotated[str, AfterValidator(_zone)]
+    days: Weekdays = "Mon-Sun"
+    tz: Zone
 
     @model_validator(mode="after")
     def _one(self) -> ServiceHours:
@@ -77,9 +89,7 @@ class ServiceHours(Strict):
     @property
     def bounds(self) -> tuple[int, int]:
         """Minutes from midnight at which service opens and closes; beyond 1440 on the day after."""
-        first, _, last = (self.hours or "00:00-24:00").partition("-")
-        start, end = minutes(first), minutes(last)
-        return start, end if end > start else end + _DAY_MINUTES
+        return bounds(self.hours or "00:00-24:00")
 
 
 Calendar = Literal["always"] | ServiceHours

@@ -13,6 +13,7 @@ from gameday.model.observer import Observer
 from gameday.model.roster import Roster
 from gameday.model.runbook import Runbook
 from gameday.model.scenario import Scenario
+from gameday.model.schedule import Schedule
 from gameday.model.service import Service
 from gameday.model.waiver import Waiver
 from gameday.model.workload import Workload
@@ -64,6 +65,7 @@ class Content:
     workloads: Mapping[str, Loaded[Workload]] = field(default_factory=dict)  # by service id
     waivers: Mapping[str, Loaded[Waiver]] = field(default_factory=dict)
     roster: Loaded[Roster] | None = None  # who holds which role today; names are nowhere else
+    schedules: Mapping[str, Loaded[Schedule]] = field(default_factory=dict)
 
     def environment(self, name: str) -> Environment | None:
         """The environment of this name; ``rehearsal`` is always there."""

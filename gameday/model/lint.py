@@ -15,9 +15,11 @@ from gameday.model.measure import LEDGER_METRICS, Measure, pair
 from gameday.model.observer import Observer
 from gameday.model.review import Review
 from gameday.model.runbook import Runbook
+from gameday.model.schedule import Schedule
 from gameday.model.service import Resources, Service
 from gameday.model.tolerance import Tolerance
 from gameday.model.workload import Piece, Workload
+from gameday.model.workspace import REHEARSAL
 from gameday.model.yaml import Path_
 
 _COUNTS = "measure: {attempts: OBSERVER, failures: OBSERVER, basis: census}"
@@ -54,6 +56,8 @@ def lint(content: Content, check_fault: CheckFault) -> list[Problem]:
         _workload(review, workload)
     for observer in content.observers.values():
         _observer(review, observer)
+    for schedule in content.schedules.values():
+        _schedule(review, schedule)
     review_homes(review)
     if content.roster:
         review_roster(review, content.roster)
@@ -186,6 +190,18 @@ def _observer(review: Review, loaded: Loaded[Observer]) -> None:
     if observer.source.startswith("xray.") and observer.settles < XRAY_SETTLES_MS:
         what = f"traces settle about a minute after they ended, and {observer.id!r} believes them sooner"
         review.warn("SETTLES_SHORT", what, "settles: 60s", loaded.file, ("settles",))
+
+
+def _schedule(review: Review, loaded: Loaded[Schedule]) -> None:
+    """That it has an owner whom the service knows is not asked: whoever owns a schedule may be of no service."""
+    schedule, content, file = loaded.model, review.content, loaded.file
+    review.known("scenario", schedule.scenario, content.scenarios, file, ("scenario",))
+    environments = content.workspace.model.environments if content.workspace else {}
+    review.known("environment", schedule.environment, {REHEARSAL, *environments}, file, ("environment",))
+    for i, name in enumerate(schedule.not_while):
+        review.known("service", name, content.services, file, ("not_while", i))
+    for i, held in enumerate(schedule.preconditions):
+        review.signal(held.signal, file, ("preconditions", i, "signal"))
 
 
 def _unused(review: Review) -> None:

@@ -16,6 +16,7 @@ from gameday.model.observer import Observer
 from gameday.model.roster import Roster
 from gameday.model.runbook import Runbook
 from gameday.model.scenario import Scenario
+from gameday.model.schedule import Schedule
 from gameday.model.service import Service
 from gameday.model.waiver import Waiver
 from gameday.model.workload import Workload
@@ -39,13 +40,20 @@ KINDS: dict[str, type[BaseModel]] = {
     "roster": Roster,
     "runbook": Runbook,
     "scenario": Scenario,
+    "schedule": Schedule,
     "service": Service,
     "waiver": Waiver,
     "workload": Workload,
     "workspace": Workspace,
 }
 _FOLDERS = {  # folder -> kind -> where Content keeps it
-    "scenarios": {"service": "services", "scenario": "scenarios", "workload": "workloads", "waiver": "waivers"},
+    "scenarios": {
+        "service": "services",
+        "scenario": "scenarios",
+        "workload": "workloads",
+        "waiver": "waivers",
+        "schedule": "schedules",
+    },  # fmt: skip
     "observers": {"observer": "observers"},
     "runbooks": {"runbook": "runbooks"},
 }

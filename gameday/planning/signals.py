@@ -74,7 +74,11 @@ def _alarms(case: Case, steps: Sequence[PlannedStep]) -> list[str]:
 
 def _observed(case: Case, loaded: Loaded[Observer]) -> Signal:
     case.use(loaded)
-    observer = loaded.model
+    return signal_of(loaded.model)
+
+
+def signal_of(observer: Observer) -> Signal:
+    """What an observer reads, as a plan has it."""
     return Signal(
         id=observer.id,
         source=observer.source,

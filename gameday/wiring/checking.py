@@ -16,6 +16,7 @@ from gameday.model.queries import QUERIES
 from gameday.model.types import Strict
 from gameday.model.waiver import Waiver
 from gameday.plugins import Registry, installed
+from gameday.schedules.review import check_schedule
 from gameday.wiring.findings import NEVER
 
 
@@ -33,6 +34,8 @@ def check_content(content: Content) -> list[Problem]:
     problems += _channels(content, plugins)
     for waiver in content.waivers.values():
         problems += _waiver(waiver)
+    for schedule in content.schedules.values():
+        problems += check_schedule(content, schedule)
     ordered = sorted(problems, key=lambda p: p.place or Place(""))
     return [*ordered, *(replace(p, severity="warning") for p in plugins.outsiders())]
 
