@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from gameday.errors import Place
+from gameday.model.action import Action, Lessons
 from gameday.model.observer import Observer
 from gameday.model.runbook import Runbook
 from gameday.model.scenario import Scenario
@@ -62,6 +63,8 @@ class Content:
     observers: Mapping[str, Loaded[Observer]] = field(default_factory=dict)
     workloads: Mapping[str, Loaded[Workload]] = field(default_factory=dict)  # by service id
     waivers: Mapping[str, Loaded[Waiver]] = field(default_factory=dict)
+    actions: Mapping[str, Loaded[Action]] = field(default_factory=dict)
+    lessons: Mapping[str, Loaded[Lessons]] = field(default_factory=dict)  # by run
 
     def environment(self, name: str) -> Environment | None:
         """The environment of this name; ``rehearsal`` is always there."""

@@ -16,7 +16,7 @@ from gameday.model.load import load_content
 from gameday.wiring.checking import check_content
 
 TESTS = Path(__file__).parents[1]
-BAD = sorted((TESTS / "bad").iterdir())
+BAD = sorted(p for p in (TESTS / "bad").iterdir() if not re.fullmatch(r"L\d\d", p.stem))  # those: test_rules.py
 HOME = {
     "scenario": "scenarios/pay/stop.yaml",
     "service": "scenarios/pay/service.yaml",
