@@ -25,8 +25,9 @@ YEAR_DAYS = 365
 @dataclass(frozen=True)
 class Tested:
     """What the rules must know of one run. ``valid``: every fault was seen effective and the run ended as planned, or,
-    for a tabletop, it ended as planned. ``resources``: what its faults hit or it played the failure of. ``failed``:
-    tolerance to the verdict, of those that were not within. ``drift``: what a trace showed that the map does not."""
+    for a tabletop, it ended as planned. ``resources``: what its faults hit or it played the failure of, who did what
+    they were asked, which processes were gone through; ``meant``: what was to be. ``failed``: tolerance to verdict, of
+    those that were not within. ``drift``: what a trace showed that the map does not."""
 
     run: str
     on: date
@@ -39,6 +40,7 @@ class Tested:
     outcome: str = "within"
     valid: bool = True
     resources: frozenset[str] = frozenset()
+    meant: frozenset[str] = frozenset()
     failed: Mapping[str, str] = field(default_factory=dict)
     findings: frozenset[str] = frozenset()
     met: frozenset[str] = frozenset()
@@ -120,10 +122,11 @@ def review(content: Content, tested: Sequence[Tested], today: date, only: str | 
             mine = sorted((t for t in tested if t.service == ident), key=lambda t: (t.on, t.run))
             case = Case(content, service, mine, today)
             found += [broken for name in sorted(RULES) for broken in RULES[name](case)]
-    return [_waived(broken, content, today) for broken in found]
+    return [answered(broken, content, today) for broken in found]
 
 
-def _waived(broken: Broken, content: Content, today: date) -> Broken:
+def answered(broken: Broken, content: Content, today: date) -> Broken:
+    """The same, with the waiver of the workspace that covers it on this day."""
     waivers: Iterator[Waiver] = (loaded.model for loaded in content.waivers.values())
     by = next((w for w in waivers if _covers(w, broken) and w.until >= today), None)
     return Broken(**{**vars(broken), "waived": by})

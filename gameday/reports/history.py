@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -109,7 +109,8 @@ def tested(run: Run, content: Content) -> Tested:
         representative=bool(plan.environment_definition.representative),
         outcome=verdict["outcome"],
         valid=run.valid,
-        resources=frozenset(_hit(run)) | frozenset(scenario.model.simulates if scenario and run.valid else ()),
+        resources=_shown(run, content) | frozenset(scenario.model.simulates if scenario and run.valid else ()),
+        meant=_meant(run, content) | frozenset(scenario.model.simulates if scenario else ()),
         failed={t["id"]: t["verdict"] for t in verdict["tolerances"] if t["verdict"] != "within"},
         findings=frozenset(f.id for f in run.findings),
         met=frozenset(e["id"] for e in verdict["expectations"] if e["result"] in MET),
@@ -122,9 +123,25 @@ def tested(run: Run, content: Content) -> Tested:
     )
 
 
-def _hit(run: Run) -> list[str]:
+def _shown(run: Run, content: Content) -> frozenset[str]:
+    """What its effective faults hit, who did what they were asked, and which processes were gone through."""
     effective = {f["step"] for f in run.verdict["faults"] if f["result"] == "effective"}
-    return [r for s in run.plan.steps if s.fault and s.id in effective for r in s.fault.resources]
+    met = {e["id"] for e in run.verdict["expectations"] if e["result"] in MET}
+    return _of_steps(run, content, effective | met)
+
+
+def _meant(run: Run, content: Content) -> frozenset[str]:
+    return _of_steps(run, content, {step.id for step in run.plan.steps})
+
+
+def _of_steps(run: Run, content: Content, steps: Collection[str]) -> frozenset[str]:
+    mine = [step for step in run.plan.steps if step.id in steps]
+    hit = {resource for step in mine if step.fault for resource in step.fault.resources}
+    asked = {step.to for step in mine if step.to}
+    service = content.services.get(run.plan.service)
+    books = {step.runbook for step in mine if step.runbook}
+    processes = service.model.resources.processes if service else ()
+    return frozenset(hit | asked | {p.id for p in processes if p.runbook and p.runbook in books})
 
 
 def _communicated(run: Run, content: Content) -> bool:
