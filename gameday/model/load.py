@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from gameday.errors import InvalidFiles, Place, Problem, Problems
 from gameday.model.action import Action, Lessons
+from gameday.model.clause import ClauseChecks
 from gameday.model.content import Content, Loaded, SourceFile
 from gameday.model.markdown import parse_runbook
 from gameday.model.observer import Observer
@@ -36,6 +37,7 @@ _CODES = {
 
 KINDS: dict[str, type[BaseModel]] = {
     "action": Action,
+    "clause-checks": ClauseChecks,
     "lessons": Lessons,
     "observer": Observer,
     "runbook": Runbook,

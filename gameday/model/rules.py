@@ -17,6 +17,7 @@ from gameday.model.content import Content, Loaded
 from gameday.model.scenario import Scenario
 from gameday.model.service import Service
 from gameday.model.waiver import Waiver
+from gameday.model.workspace import REHEARSAL
 
 Severity = Literal["E", "W"]
 YEAR_DAYS = 365
@@ -80,9 +81,14 @@ class Case:
         """Its scenarios, in the order of the files."""
         return [s for s in self.content.scenarios.values() if s.model.service == self.service.model.id]
 
+    @property
+    def counted(self) -> list[Tested]:
+        """Valid runs that say something of the service itself: a rehearsal is a stand-in, and counts for no rule."""
+        return [t for t in self.tested if t.valid and t.environment != REHEARSAL]
+
     def lately(self, days: int = YEAR_DAYS) -> list[Tested]:
-        """Valid runs of the last days."""
-        return [t for t in self.tested if t.valid and (self.today - t.on).days <= days]
+        """Those of the last days."""
+        return [t for t in self.counted if (self.today - t.on).days <= days]
 
     def on_service(self, rule: str, severity: Severity, subject: str, at: tuple[str | int, ...], *says: str) -> Broken:
         """The rule fires at a key of service.yaml; ``says`` is what is wrong, then what to write."""

@@ -8,6 +8,7 @@ from datetime import date
 from gameday.model.action import Action
 from gameday.model.content import Loaded
 from gameday.model.rules import YEAR_DAYS, Broken, Case, Tested, rule
+from gameday.model.workspace import REHEARSAL
 
 DECIDED = ("breached", "inconclusive")
 
@@ -16,7 +17,7 @@ DECIDED = ("breached", "inconclusive")
 def remediation(case: Case) -> Iterator[Broken]:
     """SYSC 15A.6.1R(7), 5.7R; DORA Article 24(5): what failed has an owner, a day, a reason for it and a re-test."""
     actions = list(case.content.actions.values())
-    for run in _latest(case.tested):
+    for run in _latest(case.counted):
         for tolerance, verdict in run.failed.items():
             finding = f"tolerance-{verdict}:{tolerance}"
             mine = [a for a in actions if a.model.origin.finding == finding]
@@ -38,8 +39,7 @@ def _of_service(case: Case, action: Action) -> bool:
 def _latest(tested: Sequence[Tested]) -> list[Tested]:
     latest: dict[str, Tested] = {}
     for run in tested:
-        if run.valid:
-            latest[run.scenario] = run
+        latest[run.scenario] = run
     return list(latest.values())
 
 
@@ -61,10 +61,13 @@ def _action(case: Case, loaded: Loaded[Action]) -> Iterator[Broken]:
 
 def closed(action: Action, tested: Sequence[Tested]) -> tuple[str, date] | None:
     """By which run and when an action was closed, or ``waiver`` and its day; None while it is open. A run closes it
-    that came later, was valid (its faults were effective) and met what the action closes with."""
+    that came later, was valid (its faults were effective) and met what the action closes with; a rehearsal closes only
+    what a rehearsal found."""
     if action.closed_without is not None:
         return "waiver", action.closed_without.on
-    runs = [t for t in tested if t.valid and t.run > action.origin.run]
+    rehearsed = any(t.run == action.origin.run and t.environment == REHEARSAL for t in tested)
+    able = [t for t in tested if t.valid and (rehearsed or t.environment != REHEARSAL)]
+    runs = [t for t in able if t.run > action.origin.run]
     found = next((t for t in runs if _shown(action, t)), None)
     return None if found is None else (found.run, found.on)
 

@@ -87,7 +87,7 @@ def lasting(step: object) -> int | None:
 
 def _recovers(case: Case, scenario: Loaded[Scenario]) -> bool:
     """Whether the last run showed a recovery of the firm's own; before the first, whether anybody is asked for one."""
-    runs = [t for t in case.tested if t.scenario == scenario.model.id and t.valid]
+    runs = [t for t in case.counted if t.scenario == scenario.model.id]
     if runs:
         return "RECOVERY_NOT_DEMONSTRATED" not in runs[-1].codes
     return any(isinstance(step, TaskStep) for step in scenario.model.timeline)

@@ -28,6 +28,7 @@ class Cell:
     on: date | None = None
     verdict: str | None = None
     age_days: int | None = None
+    environment: str | None = None
     tried: str | None = None
     not_applicable: str | None = None
 
@@ -66,7 +67,8 @@ def _cell(
     if last is None:
         return Cell(service.id, kind, ident, adverse, tried=tried, not_applicable=why)
     age = (today - last.on).days
-    return Cell(service.id, kind, ident, adverse, last.run, last.on, last.outcome, age, tried, why)
+    outcome = "tabletop" if last.method == "tabletop" else last.outcome
+    return Cell(service.id, kind, ident, adverse, last.run, last.on, outcome, age, last.environment, tried, why)
 
 
 def _adverse(content: Content, run: Tested) -> tuple[str, ...]:

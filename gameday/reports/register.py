@@ -10,6 +10,7 @@ from gameday.model.content import Content
 from gameday.model.rules import YEAR_DAYS, Tested
 from gameday.model.service import Service
 from gameday.model.tolerance import Tolerance
+from gameday.model.workspace import REHEARSAL
 
 
 def register(content: Content, runs: Sequence[Tested], today: date) -> list[dict[str, Any]]:
@@ -34,6 +35,7 @@ def _service(content: Content, service: Service, runs: Sequence[Tested], today: 
         "scenarios": [s.model.id for s in content.scenarios.values() if s.model.service == service.id],
         "runs": len(runs),
         "valid_runs": sum(run.valid for run in runs),
+        "valid_rehearsals": sum(run.valid and run.environment == REHEARSAL for run in runs),
     }
 
 
@@ -54,6 +56,7 @@ def _tolerance(service: Service, tolerance: Tolerance, runs: Sequence[Tested], t
         "review": due(service, reviewed, today),
         "last_valid_run": last.run if last else None,
         "verdict": verdict,
+        "environment": last.environment if last else None,
         "age_days": (today - last.on).days if last else None,
     }
 

@@ -23,7 +23,7 @@ TODAY = date(2026, 11, 24)
 BAD = sorted((TESTS / "bad").glob("L[0-9][0-9].yaml"))
 GOOD: dict[str, Any] = {
     "run": "20261101-1000-stop", "on": date(2026, 11, 1), "service": "pay", "scenario": "stop", "communicated": True,
-    "resources": frozenset({"function", "scheme", "network"}), "representative": True,
+    "resources": frozenset({"function", "scheme", "network"}), "representative": True, "environment": "staging",
 }  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def test_what_only_runs_can_show(workspace: Path) -> None:
     assert rules({"go_by": "lead", "approved_by": ("lead",)}) == {("L16", GOOD["run"])}
     assert rules({"codes": frozenset({"RECOVERY_NOT_DEMONSTRATED"})}) == {("L11", "stop")}
     assert rules({"valid": False}) == {("L08", "scheme"), ("L08", "network"), ("L17", "communications")}
-    assert rules({"on": TODAY - timedelta(days=366)}) == rules({"valid": False})
+    assert rules({"on": TODAY - timedelta(days=366)}) == rules({"valid": False}) == rules({"environment": "rehearsal"})
 
 
 def test_an_assumption_that_a_run_falsified_is_to_be_revised(workspace: Path) -> None:
@@ -103,5 +103,6 @@ def test_an_overdue_action_is_closed_by_a_valid_run_that_meets_it_and_by_nothing
     assert "L15" in [b.rule for b in broken(workspace, first, {**later, "valid": False})]
     assert broken(workspace, first, later) == []
     assert [b.rule for b in broken(workspace, {**first, **later})] == ["L15"]
+    assert "L15" in [b.rule for b in broken(workspace, first, {**later, "environment": "rehearsal"})]
     path.write_text(path.read_text() + "closed_without: {because: The edge is gone., by: cro, on: 2026-11-20}\n")
     assert broken(workspace, first) == []
