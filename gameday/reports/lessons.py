@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,10 @@ from gameday.model.rules_past import closed
 from gameday.reports.escape import plain
 from gameday.reports.findings import Finding
 from gameday.reports.history import Run, tested
+
+DAYS = frozenset({"due", "on"})
+_BARE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]{8}-[0-9]{4}-[a-z0-9-]+")
+_WORDS = frozenset({"null", "yes", "no", "true", "false", "on", "off", "y", "n"})  # YAML takes them for something else
 
 
 @dataclass(frozen=True)
@@ -119,21 +124,19 @@ def action_file(action: Action) -> str:
     """actions/<id>.yaml."""
     body = action.model_dump(mode="json", by_alias=True, exclude_none=True)
     lines = ["# yaml-language-server: $schema=../.gameday/schema/action.json"]
-    return "\n".join([*lines, *(f"{key}: {_value(value)}" for key, value in body.items()), ""])
+    return "\n".join([*lines, *(f"{key}: {_value(key, value)}" for key, value in body.items()), ""])
 
 
-def _value(value: Any) -> str:
+def _value(key: str, value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_value(v)}" for k, v in value.items()) + "}"
-    return _quoted(value)
+        return "{" + ", ".join(f"{k}: {_value(k, v)}" for k, v in value.items()) + "}"
+    return str(value) if key in DAYS else _quoted(value)
 
 
 def _quoted(value: Any) -> str:
-    """A scalar as YAML reads it back: JSON is YAML, and dates stay dates."""
-    text = str(value)
-    bare = text.replace("-", "").isalnum() and not text.replace("-", "").isdigit() and text.isascii()
-    day = len(text) == 10 and text.replace("-", "").isdigit()
-    return text if bare or day else json.dumps(text, ensure_ascii=False)
+    """A text on one line as YAML reads it back: JSON is YAML."""
+    text = plain(value)
+    return text if _BARE.fullmatch(text) and text not in _WORDS else json.dumps(text, ensure_ascii=False)
 
 
 def next_id(content: Content, today: date) -> str:

@@ -22,11 +22,26 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
     for section in record["sections"]:
         yield from ("", f"## {section['number']}. {section['title']}", "")
         yield from (f"*To be written by people:* {section['people_write']}", "")
-        yield from (_fact(fact) for fact in section["facts"])
+        yield from _facts(section["facts"])
         yield from _clauses(section["clauses"])
     yield from ("", "## Clauses that belong to the record as a whole", "")
     yield from _clauses(record["other_clauses"])
     yield from _retention(record["retention"])
+
+
+def _facts(facts: list[dict[str, Any]]) -> Iterator[str]:
+    """As a table where all say the same things in few words, else as a list."""
+    keys = list(facts[0]) if facts else []
+    if not facts or len(keys) < 2 or any(list(fact) != keys or _nested(fact) for fact in facts):
+        yield from (_fact(fact) for fact in facts)
+        return
+    yield f"| {' | '.join(md(key.replace('_', ' ')) for key in keys)} |"
+    yield "|---" * len(keys) + "|"
+    yield from (f"| {' | '.join(_value(value) for value in fact.values())} |" for fact in facts)
+
+
+def _nested(fact: dict[str, Any]) -> bool:
+    return any(isinstance(item, dict) for value in fact.values() if isinstance(value, list) for item in value)
 
 
 def _fact(fact: dict[str, Any]) -> str:
@@ -41,6 +56,8 @@ def _value(value: Any) -> str:
         return ", ".join(f"{md(k)} {_value(v)}" for k, v in value.items() if v not in (None, [], {}))
     if isinstance(value, list):
         return " / ".join(_value(v) for v in value)
+    if value is None:
+        return ""
     return "yes" if value is True else "no" if value is False else str(md(value))
 
 

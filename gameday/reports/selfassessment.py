@@ -146,9 +146,17 @@ def _tests(record: Record) -> list[dict[str, Any]]:
 
 
 def _lessons(record: Record) -> list[dict[str, Any]]:
-    wanted = ("run", "completed", "findings", "also_found", "factors", "went_well", "lucky", "surprised", "falsified")
+    wanted = ("factors", "went_well", "lucky", "surprised", "falsified")
     all_ = [learned(run, record.runs, record.content, record.today) for run in record.runs]
-    return [{key: one[key] for key in wanted} for one in all_]
+    return [{"run": one["run"], "completed by people": one["completed"],
+             "findings": [_said(f) for f in one["findings"]], "also found": [f["says"] for f in one["also_found"]], **{key: one[key] for key in wanted}}
+            for one in all_]  # fmt: skip
+
+
+def _said(finding: dict[str, Any]) -> str:
+    """A finding with what people made of it; one that they rejected stays."""
+    rejected = f" (rejected: {finding['because']})" if finding["stands"] is False else ""
+    return f"{finding['says']}{rejected}"
 
 
 def _vulnerabilities(record: Record) -> list[dict[str, Any]]:

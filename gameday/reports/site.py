@@ -24,6 +24,7 @@ from gameday.reports.selfassessment import Record, self_assessment
 
 PAGES = (("index.html", "Runs"), ("coverage.html", "Coverage"), ("register.html", "Register"),
          ("actions.html", "Actions"), ("record.html", "Written record"))  # fmt: skip
+PROSE = 40  # characters from which on a cell is read as a sentence, and needs room
 LONGEST = 100_000  # characters of one text; a cell of a megabyte helps nobody
 STYLE = """
 :root { color-scheme: light dark; --line: #c8ccd2; --dim: #5b6470; --back: #ffffff; --text: #16191d; --band: #f3f5f7;
@@ -32,6 +33,7 @@ STYLE = """
   --band: #1d2127; --good: #6fd39b; --bad: #ff9191; --warn: #f0c060; --link: #86b7ff } }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--back); color: var(--text); font: 16px/1.5 system-ui, sans-serif }
+main { overflow-wrap: anywhere }
 header, main, footer { max-width: 76rem; margin: 0 auto; padding: 0 1rem }
 header { padding-top: 1rem; border-bottom: 1px solid var(--line) }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: .5rem 0 .75rem }
@@ -39,7 +41,8 @@ a { color: var(--link) } nav a[aria-current] { color: var(--text); font-weight: 
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 1.25rem 0 .5rem } h2 { font-size: 1.2rem; margin: 1.75rem 0 .5rem }
 .wide { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-size: .94rem }
 th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line);
-  overflow-wrap: anywhere; min-width: 5.5rem } th { color: var(--dim); font-weight: 600 }
+  overflow-wrap: break-word }
+td:first-child { white-space: nowrap } td.long { min-width: 16rem } th { color: var(--dim); font-weight: 600 }
 .good { color: var(--good); font-weight: 600 } .bad { color: var(--bad); font-weight: 600 }
 .warn { color: var(--warn); font-weight: 600 } .dim, footer { color: var(--dim) }
 pre, code { background: var(--band); overflow-x: auto } pre { padding: .75rem }
@@ -49,6 +52,15 @@ _TONES = {
     "within": "good", "breached": "bad", "unsafe": "bad", "inconclusive": "warn", "stopped": "warn",
     "not tested": "warn", "never tested": "warn", "overdue": "bad", "closed": "good", "open": "warn",
 }  # fmt: skip
+
+
+SAID = {
+    "factors": "Contributing factors",
+    "went_well": "What went well",
+    "lucky": "Where we were lucky",
+    "surprised": "What surprised us",
+    "falsified": "Assumptions that did not hold",
+}
 
 
 class Html(str):
@@ -107,11 +119,17 @@ def _link(href: str, words: str, here: bool = False) -> Html:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
     heads = "".join(f"<th>{text(name)}</th>" for name in head)
-    lines = "\n".join("<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    lines = "\n".join("<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in rows)
     empty = "" if lines else "<p>There is nothing yet.</p>"
     return Html(
         f'<div class="wide"><table><thead><tr>{heads}</tr></thead>\n<tbody>\n{lines}\n</tbody></table></div>{empty}'
     )
+
+
+def _cell(value: object) -> str:
+    said = text(value)
+    long = ' class="long"' if not isinstance(value, Html) and len(said) > PROSE else ""
+    return f"<td{long}>{said}</td>"
 
 
 def _toned(word: object) -> Html:
@@ -125,7 +143,9 @@ def _runs(record: Record) -> Iterator[Html]:
     for run in reversed(record.runs):
         link = _link(f"runs/{run.folder.name}.html", run.plan.title)
         valid = "a valid test" if run.valid else "no valid test"
-        rows.append((run.on, link, run.plan.service_title, run.plan.environment, _toned(run.verdict["outcome"]), valid,
+        valid = "held to its end" if run.valid and run.plan.method == "tabletop" else valid
+        outcome = "tabletop" if run.plan.method == "tabletop" and run.valid else run.verdict["outcome"]
+        rows.append((run.on, link, run.plan.service_title, run.plan.environment, _toned(outcome), valid,
                      len(run.findings)))  # fmt: skip
     yield Html("<p>Every run is here: also those that were stopped, and those that tested nothing.</p>")
     yield _table(("On", "Scenario", "Service", "Environment", "Outcome", "As a test", "Findings"), rows)
@@ -143,8 +163,7 @@ def _run(run: Run, record: Record) -> Iterator[Html]:
     yield _table(
         ("Weight", "What", "Seen before", "People say", "Actions", "Evidence"), [_finding(f) for f in told["findings"]]
     )
-    for key, words in (("factors", "Contributing factors"), ("went_well", "What went well"), ("lucky", "Where we were lucky"),
-                       ("surprised", "What surprised us"), ("falsified", "Assumptions that did not hold")):  # fmt: skip
+    for key, words in SAID.items():
         if told[key]:
             items = "".join(f"<li>{text(line)}</li>" for line in told[key])
             yield Html(f"<h2>{words}</h2>\n<ul>{items}</ul>")

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from gameday.model.load import load_content
 from gameday.model import rules as rulebook
+from gameday.model.load import load_content
 from gameday.model.rules import NAMES, RULES, Broken, review
 from gameday.wiring.checking import check_content
 
