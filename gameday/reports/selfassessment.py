@@ -146,11 +146,17 @@ def _tests(record: Record) -> list[dict[str, Any]]:
 
 
 def _lessons(record: Record) -> list[dict[str, Any]]:
-    wanted = ("factors", "went_well", "lucky", "surprised", "falsified")
     all_ = [learned(run, record.runs, record.content, record.today) for run in record.runs]
-    return [{"run": one["run"], "completed by people": one["completed"],
-             "findings": [_said(f) for f in one["findings"]], "also found": [f["says"] for f in one["also_found"]], **{key: one[key] for key in wanted}}
-            for one in all_]  # fmt: skip
+    return [
+        {
+            "run": one["run"],
+            "completed by people": one["completed"],
+            "findings": [_said(finding) for finding in one["findings"]],
+            "also found": [finding["says"] for finding in one["also_found"]],
+            **{key: one[key] for key in ("factors", "went_well", "lucky", "surprised", "falsified")},
+        }
+        for one in all_
+    ]
 
 
 def _said(finding: dict[str, Any]) -> str:

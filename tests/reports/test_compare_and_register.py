@@ -44,11 +44,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "scenarios" / "pay"
     folder.mkdir(parents=True)
     said = (REGULATED / "scenarios/pay/service.yaml").read_text()
-    (folder / "service.yaml").write_text(
-        said.replace("id: pay\n", "id: open-banking\n").replace(
-            "title: Payments", f"title: {json.dumps(HOSTILE.replace(chr(0x202E), ''))}"
-        )
-    )  # noqa: E501
+    title = json.dumps(HOSTILE.replace("\u202e", ""))  # a file with it does not load
+    said = said.replace("id: pay\n", "id: open-banking\n").replace("title: Payments", f"title: {title}")
+    (folder / "service.yaml").write_text(said)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -185,7 +183,7 @@ def test_a_rehearsal_is_never_final_unless_somebody_answers_for_it(workspace: Pa
     said = final_reasons(run.folder, TODAY)
     assert any("L20" in reason for reason in said) and any("15A.5.8R" in reason for reason in said)
     (workspace / "scenarios/w.yaml").write_text(
-        "kind: waiver\nid: w\nrule: L20\nservice: open-banking\nbecause: A first rehearsal.\nby: cro\nuntil: 2027-01-01\n"
+        "kind: waiver\nid: w\nrule: L20\nservice: open-banking\nbecause: The first.\nby: cro\nuntil: 2027-01-01\n"
     )
     assert not any("L20" in reason for reason in final_reasons(run.folder, TODAY))
     assert "no workspace" in final_reasons(Path("/"), TODAY)[0]
