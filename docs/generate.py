@@ -200,19 +200,17 @@ def events() -> str:
 
 def rules() -> str:
     """L01 to L20: what each asks, and what its bad example is told."""
-    parts = [
-        "# Rules L01 to L20\n",
-        NOTE,
-        "`gameday lint --regulatory` asks them. E: evidence stays a draft until it is ",
-    ]
-    parts[-1] += "put right or waived. W: to be answered by a waiver. None of them stops a run, and a rehearsal counts "
-    parts[-1] += "for none.\n"
+    said = (
+        "`gameday lint --regulatory` asks them. E: evidence stays a draft until it is put right or waived. W: to be "
+        "answered by a waiver. None of them stops a run, and a rehearsal counts for none.\n"
+    )
+    parts = ["# Rules L01 to L20\n", NOTE, said]
     parts += ["| rule | E or W | asks | for example | what to write |", "|---|---|---|---|---|"]
     for example in sorted(p for p in (ROOT / "tests" / "bad").iterdir() if RULE.fullmatch(p.stem)):
         broken = _broken(example)
-        asks = _cell(str(RULES[broken.rule].__doc__))
-        parts.append(f"| **{broken.rule}** {NAMES[broken.rule]} | {broken.severity} | {asks} | {_cell(broken.message)} | "
-                     f"{_cell(broken.write)} |")  # fmt: skip
+        told = (str(RULES[broken.rule].__doc__), broken.message, broken.write)
+        cells = " | ".join(_cell(words) for words in told)
+        parts.append(f"| **{broken.rule}** {NAMES[broken.rule]} | {broken.severity} | {cells} |")
     return "\n".join([*parts, ""])
 
 

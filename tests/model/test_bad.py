@@ -27,7 +27,7 @@ ELSEWHERE = {
     "FILE_TOO_LARGE", "FILE_UNREADABLE",  # tests/model/test_load.py: no example can be kept in a file
     "PACK_UNFILLED",  # tests/model/test_pack.py: no file gets it
 }  # fmt: skip
-NO_CODES = {"INSUFFICIENT_DATA"}
+NO_CODES = {"INSUFFICIENT_DATA", "RECOVERY_NOT_DEMONSTRATED"}  # a state of an alarm, and a code of a verdict
 
 
 def problems_of(root: Path) -> list[Problem]:
