@@ -14,6 +14,7 @@ from gameday.journal.events import CONDUCTOR, Event
 from gameday.model.scenario import AlarmExpectation, AlarmGuard, Guard, RoleExpectation, ToleranceGuard
 from gameday.plan import Plan, PlannedStep
 
+WATCHDOG = "watchdog"
 Weight = Literal["high", "medium", "low"]
 _ORDER = {"high": 0, "medium": 1, "low": 2}
 
@@ -201,6 +202,9 @@ def _events(seen: Seen) -> Iterator[Finding]:
             kind, key, weight, says, propose = found
             subject = str(event.what.get(key) or "something")
             yield Finding(f"{kind}:{subject}", weight, says.format(subject), _of(event), propose)
+    for event in (event for event in seen.events if event.type == "note" and event.who == WATCHDOG):
+        says = f"The watchdog had to act: {event.what.get('text')}"
+        yield Finding("watchdog-acted", "high", says, _of(event), "Find out what silenced the conductor.")
     claims = [event for event in seen.events if event.type == "conductor.claimed" and event.epoch > 1]
     for event in claims:
         says = "The conductor of the run died or was replaced, and another took it over."

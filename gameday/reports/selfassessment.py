@@ -14,7 +14,7 @@ from typing import Any
 
 from gameday.model.clause import Clause
 from gameday.model.content import Content
-from gameday.model.rules import NAMES, Tested, review
+from gameday.model.rules import NAMES, Broken, Tested, review
 from gameday.reports.clauses import told
 from gameday.reports.coverage import coverage, tested_only
 from gameday.reports.history import Damaged, Run, tested
@@ -70,6 +70,11 @@ class Record:
     @property
     def tested(self) -> list[Tested]:
         return [tested(run, self.content) for run in self.runs]
+
+    @property
+    def broken(self) -> list[Broken]:
+        """The rules that fire, with what waives them."""
+        return review(self.content, self.tested, self.today)
 
 
 def self_assessment(record: Record) -> dict[str, Any]:
@@ -167,10 +172,9 @@ def _said(finding: dict[str, Any]) -> str:
 
 def _vulnerabilities(record: Record) -> list[dict[str, Any]]:
     open_ = [s.record() for s in standing(record.content, record.tested, record.today)]
-    found = review(record.content, record.tested, record.today)
     rules = [{"rule": b.rule, "name": NAMES[b.rule], "subject": b.subject, "says": b.message,
               "waived": f"by {b.waived.by} until {b.waived.until}: {b.waived.because}" if b.waived else None}
-             for b in found]  # fmt: skip
+             for b in record.broken]  # fmt: skip
     return [*open_, *rules]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 from gameday.errors import GamedayError
+from gameday.model.rules import NAMES, Broken
 from gameday.reports.coverage import coverage, tested_only
 from gameday.reports.escape import plain
 from gameday.reports.finish import REPORT
@@ -39,7 +40,7 @@ header { padding-top: 1rem; border-bottom: 1px solid var(--line) }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: .5rem 0 .75rem }
 a { color: var(--link) } nav a[aria-current] { color: var(--text); font-weight: 600; text-decoration: none }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 1.25rem 0 .5rem } h2 { font-size: 1.2rem; margin: 1.75rem 0 .5rem }
-.wide { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-size: .94rem }
+.wide { overflow-x: auto; margin-bottom: 1.25rem } table { border-collapse: collapse; width: 100%; font-size: .94rem }
 th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line);
   overflow-wrap: break-word }
 td:first-child { white-space: nowrap } td.long { min-width: 16rem } th { color: var(--dim); font-weight: 600 }
@@ -226,6 +227,16 @@ def _register(record: Record) -> Iterator[Html]:
         )
         yield _table(("Tolerance", "For", "Limit", "Approved by", "Review due", "Last valid verdict"),
                      [_tolerance(t) for t in service["tolerances"]])  # fmt: skip
+        yield Html("<h3>Rules L01 to L20 that fire, and what answers them</h3>")
+        mine = [b for b in record.broken if b.service == service["service"]]
+        yield _table(("Rule", "About", "What", "Waived"), [_rule(b) for b in mine])
+
+
+def _rule(broken: Broken) -> Sequence[object]:
+    """A rule that fires; a waiver is printed with who answers for it, until when, and why."""
+    by = broken.waived
+    waived = f"by {by.by} until {by.until}: {by.because}" if by else "not answered"
+    return f"{broken.rule} {NAMES[broken.rule]}", broken.subject, broken.message, waived
 
 
 def _tolerance(told: dict[str, Any]) -> Sequence[object]:

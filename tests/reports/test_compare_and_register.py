@@ -221,6 +221,14 @@ def test_the_site_needs_no_script_and_no_network_and_shows_hostile_texts_as_text
     assert "more)" in pages["runs/20261101-1000-payment-functions-stop.html"].read_text()
 
 
+def test_a_waiver_is_printed_beside_its_rule(workspace: Path) -> None:
+    (workspace / "scenarios/w.yaml").write_text(
+        "kind: waiver\nid: w\nrule: L17\nservice: open-banking\nbecause: In May.\nby: cro\nuntil: 2027-01-01\n"
+    )
+    pages = site(record_of(workspace))
+    assert b"by cro until 2027-01-01: In May." in pages["register.html"] and b"In May." in pages["record.html"]
+
+
 def test_the_site_is_the_same_bytes_again_and_never_overwrites_somebody_elses_folder(workspace: Path) -> None:
     a_run(workspace, "20261101-1000-payment-functions-stop")
     assert site(record_of(workspace)) == site(record_of(workspace))

@@ -85,6 +85,22 @@ def test_what_happened_is_proposed_as_a_finding(tmp_path: Path, kind: str, what:
     assert expected in found - before
 
 
+def test_a_watchdog_that_acted_and_a_conductor_that_was_replaced_are_findings(tmp_path: Path) -> None:
+    last = story()[-1][0]
+    note = Draft("note", {"text": "The conductor was silent for 30 s and was killed."}, "watchdog")
+    assert "watchdog-acted" in ids(run_of(tmp_path / "a", [(last, note)]))
+    assert "watchdog-acted" not in ids(run_of(tmp_path / "b", [(last, Draft("note", note.what, "scribe"))]))
+
+
+def test_what_was_never_delivered_is_told_apart_from_what_was_answered_late(tmp_path: Path) -> None:
+    late = [event for event in story() if not (event[1].type == "step.ended" and event[1].what["step"] == "ack")]
+    missed = Draft("step.ended", {"step": "ack", "result": "missed", "why": "nobody"})
+    late = sorted([*late, (late[-1][0], missed)], key=lambda told: (told[1].type == "run.ended", 0))
+    assert "acknowledgement-late:ack" in ids(read(write(tmp_path / "a", plan(), late)))
+    never = [e for e in late if not (e[1].type.startswith("prompt.") and e[1].what.get("step") == "ack")]
+    assert "page-not-delivered:ack" in ids(read(write(tmp_path / "b", plan(), never)))
+
+
 def test_a_guard_that_fired_in_an_earlier_run_of_the_service_is_proved(tmp_path: Path) -> None:
     run = run_of(tmp_path / "r", guards=(ToleranceGuard.model_validate({"tolerance": "payments-outage", "at": "50%"}),))
     assert {f"guard-unproved:{name}" for name in ("payments-outage",)} & ids(run)
