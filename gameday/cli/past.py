@@ -87,7 +87,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     console, drawn = Console(), Table(box=box.SIMPLE, pad_edge=False, expand=False)
     for i, name in enumerate(head):
-        drawn.add_column(name, overflow="fold", no_wrap=i == 0)
+        longest = max(map(len, name.split()), default=1)  # a heading is never broken inside a word
+        drawn.add_column(name, overflow="fold", no_wrap=i == 0, min_width=longest)
     for row in rows:
         drawn.add_row(*(Text(plain(text)) for text in row))
     with console.capture() as captured:

@@ -30,7 +30,9 @@ def coverage(service: str | None, every: bool, as_json: bool) -> None:
         (c.resource, c.kind, c.adverse, _tested(c.record()), c.service)
         for c in (cells if every else tested_only(cells))
     ]
-    click.echo(table(("resource", "kind", "circumstance", "last valid test", "service"), rows))
+    several = len({cell.service for cell in cells}) > 1
+    head = ("resource", "kind", "circumstance", "last valid test", *(("service",) if several else ()))
+    click.echo(table(head, rows if several else [row[:-1] for row in rows]))
 
 
 def _tested(cell: dict[str, Any]) -> str:

@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from gameday.model.types import Id, Strict, Text
 
 ActionId = Annotated[str, Field(pattern=r"^A-\d{4}-\d{2,4}$")]
-RunId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{4}-[a-z0-9-]{1,80}$")]
+RUN_ID = r"^[0-9]{8}-[0-9]{4}-[a-z0-9-]{1,80}$"
+RunId = Annotated[str, Field(pattern=RUN_ID)]
 
 
 class Origin(Strict):

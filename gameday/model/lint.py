@@ -9,6 +9,7 @@ from typing import Any
 from gameday.errors import Place, Problem
 from gameday.model.content import Content, Loaded, SourceFile
 from gameday.model.lint_homes import review_homes
+from gameday.model.lint_lessons import review_lessons
 from gameday.model.lint_scenario import CheckFault, review_scenario
 from gameday.model.measure import LEDGER_METRICS, Measure, pair
 from gameday.model.observer import Observer
@@ -54,6 +55,7 @@ def lint(content: Content, check_fault: CheckFault) -> list[Problem]:
     for observer in content.observers.values():
         _observer(review, observer)
     review_homes(review)
+    review_lessons(review)
     _unused(review)
     _file_names(review)
     return sorted(review.problems.found, key=lambda p: p.place or Place(""))

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from gameday.journal.events import CONDUCTOR, Event
 from gameday.model.scenario import AlarmExpectation, AlarmGuard, Guard, RoleExpectation, ToleranceGuard
 from gameday.plan import Plan, PlannedStep
+from gameday.reports.escape import plain
 
 WATCHDOG = "watchdog"
 Weight = Literal["high", "medium", "low"]
@@ -57,7 +58,7 @@ def findings(
     seen = Seen(plan, events, verdict, proved)
     found = [finding for look in _LOOKS for finding in look(seen)]
     once = {f.id: f for f in reversed(found)}
-    mine = [Finding(f.id, f.weight, f.says, f.evidence, f.propose, plan.service) for f in once.values()]
+    mine = [Finding(plain(f.id), f.weight, f.says, f.evidence, f.propose, plan.service) for f in once.values()]
     return sorted(mine, key=lambda f: (_ORDER[f.weight], f.id))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -11,6 +12,7 @@ from typing import Any
 
 from gameday.errors import GamedayError
 from gameday.journal.events import Event
+from gameday.model.action import RUN_ID
 from gameday.model.content import Content
 from gameday.model.rules import Tested
 from gameday.plan import Plan
@@ -19,6 +21,7 @@ from gameday.reports.finish import judge_folder, read_run
 from gameday.runs import all_runs
 
 MET = ("met", "done")
+_ID = re.compile(RUN_ID)
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class Run:
 
     @property
     def id(self) -> str:
-        return str(self.verdict["run"] or self.folder.name)
+        """As its journal says; the name of its folder where that is no id that a run of ours can have."""
+        said = str(self.verdict["run"])
+        return said if _ID.fullmatch(said) else self.folder.name
 
     @property
     def on(self) -> date:

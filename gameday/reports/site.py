@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape as html_escape
 from typing import Any
+from urllib.parse import quote as url_quote
 
 from markdown_it import MarkdownIt
 
@@ -115,7 +116,7 @@ def _page(name: str, title: str, parts: Iterable[Html], record: Record) -> bytes
 
 def _link(href: str, words: str, here: bool = False) -> Html:
     mark = ' aria-current="page"' if here else ""
-    return Html(f'<a href="{html_escape(href, quote=True)}"{mark}>{text(words)}</a>')
+    return Html(f'<a href="{html_escape(url_quote(href), quote=True)}"{mark}>{text(words)}</a>')
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:

@@ -87,6 +87,53 @@ def test_what_only_runs_can_show(workspace: Path) -> None:
     assert rules({"on": TODAY - timedelta(days=366)}) == rules({"valid": False}) == rules({"environment": "rehearsal"})
 
 
+SERVICE, STOP, WORSE, HOME = (
+    "scenarios/pay/service.yaml",
+    "scenarios/pay/stop.yaml",
+    "scenarios/pay/worse.yaml",
+    "gameday.yaml",
+)
+OTHERS = [
+    (SERVICE, "    peak: {when: last Friday of the month, per_minute: 300}\n", "", "L05 W outage"),
+    (SERVICE, "rto: 10m", "rto: 20m", "L04 W function"),
+    (SERVICE, "rto: 10m", "rto: 30m", "L04 W function"),
+    (SERVICE, "facilities: {none: Its staff work remotely.}", "facilities: []", "L06 E facilities"),
+    (SERVICE, "needs: [network]", "needs: []", "L06 E scheme, L06 E network"),
+    (SERVICE, "id: pay\n", "id: pay\nchanges: [{on: 2026-11-01, what: New edge}]\n",
+     "L07 E service, L07 E tolerance outage, L07 E tolerance outage-pra, L07 E tolerance lost"),
+    (SERVICE, "  facilities:", "  reviewed: 2025-01-01\n  facilities:", "L07 E map"),
+    (SERVICE, "    - {id: network,",
+     "    - {id: bank, title: B, necessary: true, needs: [network]}\n    - {id: network,", "L08 E bank"),
+    (STOP, "severity: {level: 1, of: 2", "severity: {level: 2, of: 2", "L10 W levels"),
+    (WORSE, ", expected: outside", "", "L10 W breaking point"),
+    (WORSE, "[data-corruption, facilities-or-people]", "[facilities-or-people]", "L12 W data-corruption"),
+    (SERVICE, "{attempts: attempts, failures: failures, basis: census}", "{}", "L19 E outage"),
+    (SERVICE, "    harm: consumer\n", "    harm: consumer\n    hold: 1m\n", "L19 E outage"),
+    (HOME, "self_assessment: {by: board, on: 2026-06-01}\n", "", "L16 E self-assessment"),
+    (HOME, "on: 2026-06-01", "on: 2025-06-01", "L16 E self-assessment"),
+    (STOP, "guards:\n  - {tolerance: outage, at: 50%}\n", "", "L20 E stop"),
+    (STOP, "at: 50%", "at: 80%", "L20 E stop"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "good", "bad", "fires"), OTHERS, ids=[f"{f} {b[:30]}" for _, _, b, f in OTHERS])
+def test_the_other_ways_in_which_a_rule_fires(workspace: Path, path: str, good: str, bad: str, fires: str) -> None:
+    said = (workspace / path).read_text()
+    assert good in said
+    (workspace / path).write_text(said.replace(good, bad, 1))
+    assert ", ".join(f"{b.rule} {b.severity} {b.subject}" for b in broken(workspace)) == fires
+
+
+def test_a_name_that_does_not_exist_is_told_by_lint(workspace: Path) -> None:
+    stop = workspace / "scenarios/pay/stop.yaml"
+    stop.write_text(stop.read_text().replace("simulates: [scheme, network]", "simulates: [schema]"))
+    (workspace / "scenarios/w.yaml").write_text(
+        "kind: waiver\nid: w\nrule: L07\nservice: pax\nbecause: In May.\nby: cro\nuntil: 2027-01-01\n"
+    )
+    found = {(p.code, p.write) for p in check_content(load_content(workspace)) if p.severity == "error"}
+    assert found == {("UNKNOWN_RESOURCE", "scheme"), ("UNKNOWN_SERVICE", "pay")}
+
+
 def test_an_assumption_that_a_run_falsified_is_to_be_revised(workspace: Path) -> None:
     lessons = "kind: lessons\nrun: 20261101-1000-stop\nfalsified: [The standby is warm]\n"
     (workspace / "lessons/20261101-1000-stop.yaml").write_text(lessons)
