@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from gameday.reports.history import Run
 
 
+WORD = len("inconclusive")
+
+
 @click.command(
     epilog="Example: gameday compare 20261123-1012-payment-functions-stop 20261201-1000-payment-functions-stop"
 )
@@ -43,8 +46,11 @@ def _page(told: dict[str, Any], runs: Sequence[Run]) -> str:
     heads = [_head(letter, run) for letter, run in zip(letters, told["runs"], strict=True)]
     rows = [_row(row) for row in told["measures"]]
     results = [(f"  {e['id']}", *(str(r["result"] or "-") for r in e["results"])) for e in told["expectations"]]
-    parts = [*heads, table(("measured", *letters), rows), table(("expected", *letters), results)]
-    return "\n".join([*parts, "Trend of the runs alike to A (proven #, possible +, limit |)", _trend(told["trend"])])
+    parts = [*heads, table(("measured", *letters), rows, least=WORD), table(("expected", *letters), results)]
+    said = "A change is one between two runs. Whether the service changed, only a trend shows."
+    return "\n".join(
+        [*parts, said, "", "Trend of the runs alike to A (proven #, possible +, limit |)", _trend(told["trend"])]
+    )
 
 
 def _head(letter: str, run: dict[str, Any]) -> str:
@@ -69,8 +75,8 @@ def _cell(cell: dict[str, Any], name: str) -> str:
     else:
         low, high = (None if v is None else f"{v:g}" for v in found)
         span = f"{low} or more" if high is None else str(low) if low == high else f"{low} to {high}"
-    said = [text for text in (cell["verdict"], cell["change"]) if text]
-    return " · ".join([span, *said])
+    said = [text for text in (cell["verdict"], cell["change"]) if text and text != "not comparable"]
+    return "\n".join([span, *said])
 
 
 def _trend(trends: list[dict[str, Any]]) -> str:

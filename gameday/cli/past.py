@@ -76,8 +76,9 @@ def made(model: type[M], facts: dict[str, Any]) -> M:
         raise could_not_start("BAD_VALUE", f"{name}: {what}", write or what) from error
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table as wide as the terminal, without a control character of anybody's."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], least: int = 0) -> str:
+    """A table as wide as the terminal, without a control character of anybody's; a cell may have several lines. With
+    ``least`` the columns after the first are at least that wide, and the first one gives way."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -88,9 +89,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     console, drawn = Console(), Table(box=box.SIMPLE, pad_edge=False, expand=False)
     for i, name in enumerate(head):
         longest = max(map(len, name.split()), default=1)  # a heading is never broken inside a word
-        drawn.add_column(name, overflow="fold", no_wrap=i == 0, min_width=longest)
+        width = max(longest, least if i else 0)
+        drawn.add_column(name, overflow="fold", no_wrap=i == 0 and not least, min_width=width)
     for row in rows:
-        drawn.add_row(*(Text(plain(text)) for text in row))
+        drawn.add_row(*(Text("\n".join(map(plain, text.split("\n")))) for text in row))
     with console.capture() as captured:
         console.print(drawn)
     return "\n".join(line.rstrip() for line in captured.get().strip("\n").splitlines())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +117,26 @@ def test_the_rules_are_printed_with_what_answers_them_and_never_stop_a_plain_lin
 def test_a_day_by_hand_is_read_where_it_lies(workspace: Path, tmp_path: Path) -> None:
     a_day(tmp_path / "elsewhere")
     assert json.loads(called(lessons, str(tmp_path / "elsewhere"), "--json").output)["findings"]
+
+
+def test_an_export_reaches_a_receiver_whole(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    received: list[tuple[str | None, bytes]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append((self.headers["Content-Type"], self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing on stderr."""
+
+    called(actions, "add", *ADD, "2026-12-15")
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        monkeypatch.setenv("TRACKER", f"http://127.0.0.1:{server.server_port}/hook")
+        assert "204" in called(actions, "export", "--format", "webhook", "--post-to", "TRACKER").output
+        thread.join(10)
+    ((kind, body),) = received
+    assert kind == "application/json; charset=utf-8" and json.loads(body)["actions"][0]["id"] == "A-2026-01"
