@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import click
@@ -22,6 +23,7 @@ from gameday.conductor.given import schemas as command_schemas
 from gameday.errors import EXIT_CODES, EXIT_COULD_NOT_START, EXIT_INTERNAL, GamedayError, Problem
 from gameday.journal import events as event_types
 from gameday.model.load import load_content
+from gameday.model.rules import NAMES, RULES, Broken, Tested, review
 from gameday.model.schema import schemas
 from gameday.verdict.codes import CODES
 from gameday.wiring.checking import check_content
@@ -31,6 +33,7 @@ REFERENCE = ROOT / "docs" / "reference"
 NOTE = "<!-- Made by `make docs` from the code; change it there. -->\n"
 CODE = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)+")
 ONE_WORD = re.compile(r"[A-Z]{5,}")
+RULE = re.compile(r"L\d\d")
 RAISING = {"Problem", "could_not_start", "error", "warn"}  # calls whose first word is a code even if it is one word
 HOMES = {  # where an example in tests/bad stands in for a file of tests/data/workspace
     "scenario": "scenarios/pay/stop.yaml",
@@ -107,7 +110,7 @@ def _cell(text: str) -> str:
 def errors_of_examples() -> dict[str, tuple[str, str]]:
     """What each example in ``tests/bad`` is told, and what to write; ValueError when it does not get its code."""
     found = {}
-    for example in sorted((ROOT / "tests" / "bad").iterdir()):
+    for example in sorted(p for p in (ROOT / "tests" / "bad").iterdir() if not RULE.fullmatch(p.stem)):
         problem = next((p for p in _problems(example) if p.code == example.stem), None)
         if problem is None:
             raise ValueError(f"{example.name} does not get its code")
@@ -211,6 +214,38 @@ def events() -> str:
     return f"# Events of a journal\n\n{NOTE}\n```text\n{(event_types.__doc__ or '').strip()}\n```\n"
 
 
+def rules() -> str:
+    """L01 to L20: what each asks, and what its bad example is told."""
+    said = (
+        "`gameday lint --regulatory` asks them. E: evidence stays a draft until it is put right or waived. W: to be "
+        "answered by a waiver. None of them stops a run, and a rehearsal counts for none.\n"
+    )
+    parts = ["# Rules L01 to L20\n", NOTE, said]
+    parts += ["| rule | E or W | asks | for example | what to write |", "|---|---|---|---|---|"]
+    for example in sorted(p for p in (ROOT / "tests" / "bad").iterdir() if RULE.fullmatch(p.stem)):
+        broken = _broken(example)
+        told = (str(RULES[broken.rule].__doc__), broken.message, broken.write)
+        cells = " | ".join(_cell(words) for words in told)
+        parts.append(f"| **{broken.rule}** {NAMES[broken.rule]} | {broken.severity} | {cells} |")
+    return "\n".join([*parts, ""])
+
+
+def _broken(example: Path) -> Broken:
+    """What its example gets; ValueError when it does not."""
+    text = example.read_text()
+    head, runs = re.search(r"# in: (\S+)", text), re.search(r"# runs: (.*)", text)
+    good = {"run": "20261101-1000-stop", "on": date(2026, 11, 1), "service": "pay", "scenario": "stop",
+            "communicated": True, "resources": {"scheme", "network"}, "environment": "staging"}  # fmt: skip
+    tested = [Tested(**{**good, **run}) for run in (json.loads(runs[1]) if runs else [{}])]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(shutil.copytree(ROOT / "tests" / "data" / "regulated", Path(folder) / "w"))
+        (root / head[1] if head else root).write_text(text)
+        found = review(load_content(root), tested, date(2026, 11, 24), "pay")
+    if [broken.rule for broken in found] != [example.stem]:
+        raise ValueError(f"{example.name} does not get its rule alone")
+    return found[0]
+
+
 def files() -> str:
     """Every kind of file, and its keys."""
     parts = ["# Files\n", NOTE]
@@ -245,6 +280,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "events": events,
     "files": files,
     "inbox": inbox,
+    "rules": rules,
 }
 
 

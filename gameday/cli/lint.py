@@ -16,14 +16,23 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--library", type=click.Path(path_type=Path), help="Check this folder, not the workspace around you.")
 @click.option("--write-schemas", is_flag=True, help="Also write .gameday/schema/*.json, for editors.")
+@click.option(
+    "--regulatory", is_flag=True, help="The rules L01 to L20 instead, on the files and the runs of a workspace."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
-def lint(files: tuple[Path, ...], library: Path | None, write_schemas: bool, as_json: bool) -> None:
+def lint(files: tuple[Path, ...], library: Path | None, write_schemas: bool, regulatory: bool, as_json: bool) -> None:
     """Check the whole workspace, or FILES one by one. Exit code: 0 no error (warnings may be), 5 not valid.
+
+    --regulatory: 5 as long as a rule of severity E is not answered; it never keeps a run from starting.
 
     What spans files (a name that another file must define, limits that cannot be met) is checked in a whole workspace.
     """
     from gameday.errors import InvalidFiles
 
+    if regulatory:
+        from gameday.cli.regulatory import show
+
+        raise SystemExit(show(_root(library), as_json))
     if write_schemas:
         from gameday.model.schema import write_schemas as write
 
@@ -64,7 +73,8 @@ def _check_workspace(root: Path) -> tuple[int, list[Problem]]:
         content = load_content(root)
     except InvalidFiles as error:
         return 0, error.problems
-    groups = (content.services, content.scenarios, content.runbooks, content.observers, content.workloads)
+    kept = (content.actions, content.lessons, content.waivers)
+    groups = (content.services, content.scenarios, content.runbooks, content.observers, content.workloads, *kept)
     return sum(map(len, groups)) + (content.workspace is not None), check_content(content)
 
 

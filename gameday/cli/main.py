@@ -53,11 +53,18 @@ COMMANDS = {
     "Learn": {
         "debrief": ("gameday.cli.debrief:debrief", "Ask what no signal shows, and keep it with the run."),
         "report": ("gameday.cli.report:report", "Write a run's report.md again, and show it."),
+        "lessons": ("gameday.cli.actions:lessons", "What a run found; a file for people to complete."),
+        "actions": ("gameday.cli.actions:actions", "Actions from findings: list, add, close by a re-test, export."),
+        "compare": ("gameday.cli.compare:compare", "Runs side by side, like for like; what changed, what differs."),
     },
     "Prove": {
         "judge": ("gameday.cli.judge:judge", "Judge a run, or a series of data, against impact tolerances."),
         "keys": ("gameday.cli.key:keys", "Make keys that sign evidence."),
         "evidence": ("gameday.cli.evidence:evidence", "Seal a run as evidence; verify, approve, withhold."),
+        "coverage": ("gameday.cli.register:coverage", "What was tested when: service, resource, kind of scenario."),
+        "register": ("gameday.cli.register:register", "Services, tolerances, reviews due, approvals, map drift."),
+        "self-assessment": ("gameday.cli.register:self_assessment", "The written record, with its clauses."),
+        "publish": ("gameday.cli.publish:publish", "A site of all runs to read from disk, without a terminal."),
     },
 }
 _PATHS = {name: path for group in COMMANDS.values() for name, (path, _) in group.items()}

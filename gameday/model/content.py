@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from gameday.errors import Place
+from gameday.model.action import Action, Lessons
 from gameday.model.observer import Observer
 from gameday.model.roster import Roster
 from gameday.model.runbook import Runbook
@@ -66,6 +67,8 @@ class Content:
     waivers: Mapping[str, Loaded[Waiver]] = field(default_factory=dict)
     roster: Loaded[Roster] | None = None  # who holds which role today; names are nowhere else
     schedules: Mapping[str, Loaded[Schedule]] = field(default_factory=dict)
+    actions: Mapping[str, Loaded[Action]] = field(default_factory=dict)
+    lessons: Mapping[str, Loaded[Lessons]] = field(default_factory=dict)  # by run
 
     def environment(self, name: str) -> Environment | None:
         """The environment of this name; ``rehearsal`` is always there."""

@@ -9,6 +9,7 @@ from typing import Any
 from gameday.errors import Place, Problem
 from gameday.model.content import Content, Loaded, SourceFile
 from gameday.model.lint_homes import review_homes
+from gameday.model.lint_lessons import review_lessons
 from gameday.model.lint_people import review_roster
 from gameday.model.lint_scenario import CheckFault, review_scenario
 from gameday.model.measure import LEDGER_METRICS, Measure, pair
@@ -61,6 +62,7 @@ def lint(content: Content, check_fault: CheckFault) -> list[Problem]:
     review_homes(review)
     if content.roster:
         review_roster(review, content.roster)
+    review_lessons(review)
     _unused(review)
     _file_names(review)
     return sorted(review.problems.found, key=lambda p: p.place or Place(""))

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gameday.errors import InvalidFiles, Place, Problem, Problems
+from gameday.model.action import Action, Lessons
+from gameday.model.clause import ClauseChecks
 from gameday.model.content import Content, Loaded, SourceFile
 from gameday.model.markdown import parse_runbook
 from gameday.model.observer import Observer
@@ -36,6 +38,9 @@ _CODES = {
 
 
 KINDS: dict[str, type[BaseModel]] = {
+    "action": Action,
+    "clause-checks": ClauseChecks,
+    "lessons": Lessons,
     "observer": Observer,
     "roster": Roster,
     "runbook": Runbook,
@@ -56,6 +61,8 @@ _FOLDERS = {  # folder -> kind -> where Content keeps it
     },  # fmt: skip
     "observers": {"observer": "observers"},
     "runbooks": {"runbook": "runbooks"},
+    "actions": {"action": "actions"},
+    "lessons": {"lessons": "lessons"},
 }
 
 
@@ -143,7 +150,7 @@ def _keep(
         what, write = f"a {kind} does not belong into {folder}/", f"kind: {' | '.join(kinds)}, or move the file"
         problems.add("WRONG_FOLDER", what, write, file.place(("kind",)))
         return
-    name = "service" if kind == "workload" else "id"
+    name = {"workload": "service", "lessons": "run"}.get(kind, "id")
     ident = getattr(loaded.model, name)
     first = found[kinds[kind]].setdefault(ident, loaded)
     if first is not loaded:

@@ -141,6 +141,14 @@ class Severity(Strict):
     level: Annotated[int, Field(ge=1)]
     of: Annotated[int, Field(ge=1)]
     plausible: Text | None = None
+    expected: Literal["within", "outside"] = "within"  # outside: meant to find where the tolerance fails
+
+
+class LoadShare(Strict):
+    """How much of the peak the service carries meanwhile, and how one may conclude from it to the peak."""
+
+    of_peak: Percent
+    extrapolation: Text | None = None
 
 
 class Assumption(Strict):
@@ -261,6 +269,8 @@ class Scenario(Strict):
         ...,
     ] = ()
     severity: Severity | None = None
+    load: LoadShare | None = None
+    simulates: tuple[Id, ...] = ()  # third parties and shared resources whose failure it plays
     assumptions: tuple[Assumption, ...] = ()
     roles: tuple[Id, ...] = ()
     method: Literal["live", "tabletop"] = "live"

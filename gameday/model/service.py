@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from gameday.model.measure import Measure
 from gameday.model.tolerance import Tolerance
-from gameday.model.types import Duration, Id, Strict, Text, write_duration
+from gameday.model.types import Adverse, Duration, Id, Strict, Text, write_duration
 
 
 class Person(Strict):
@@ -31,6 +31,7 @@ class Process(Strict):
     title: Text | None = None
     runbook: Id | None = None
     by: Id | None = None
+    tells: tuple[Text, ...] = ()  # who learns of a disruption by it: customers, the regulator (SYSC 15A.8)
 
 
 class Technology(Strict):
@@ -118,10 +119,20 @@ class Resources(Strict):
     facilities: tuple[Facility, ...] | NoFacilities = ()
     information: tuple[Information, ...] = ()
     third_parties: tuple[ThirdParty, ...] = ()
+    none: dict[Literal["people", "processes", "technology", "information"], Text] = {}  # a kind it needs none of: why
+    reviewed: date | None = None  # None: with the service
+
+
+class Change(Strict):
+    """A material change: what was reviewed before it is stale."""
+
+    on: date
+    what: Text
 
 
 class Service(Strict):
-    """service.yaml."""
+    """service.yaml. ``dual_regulated``: both FCA and PRA ask for tolerances. ``not_applicable``: types of adverse
+    circumstance that cannot meet it, and why."""
 
     kind: Literal["service"]
     id: Id
@@ -129,6 +140,9 @@ class Service(Strict):
     owner: Text | None = None
     users: tuple[Text, ...] = ()
     reviewed: date | None = None
+    dual_regulated: bool = False
+    changes: tuple[Change, ...] = ()
+    not_applicable: dict[Adverse, Text] = {}
     tolerances: tuple[Tolerance, ...] = ()
     resources: Resources = Resources()
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -100,6 +100,10 @@ Percent = Annotated[
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Scalar = str | int | float | bool
+Adverse = Literal[
+    "data-corruption", "facilities-or-people", "third-party-failure", "market-participant", "technology-failure"
+]
+"""The types of adverse circumstance that SYSC 15A.5.6G lists."""
 
 
 class Reference(Strict):

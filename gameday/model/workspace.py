@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from gameday.errors import CouldNotStart, could_not_start
+from gameday.model.tolerance import Approval
 from gameday.model.types import Duration, Id, Reference, Strict, Text
 
 REHEARSAL = "rehearsal"
@@ -126,6 +127,7 @@ class Workspace(Strict):
     channels: dict[Id, dict[str, Any]] = {}
     calendars: dict[Id, Text] = {}
     evidence: Evidence | None = None
+    self_assessment: Approval | None = None  # by whom the governing body approved the written record, and when
 
 
 REHEARSAL_ENVIRONMENT = Environment(

@@ -16,7 +16,7 @@ from gameday.model.load import load_content
 from gameday.wiring.checking import check_content
 
 TESTS = Path(__file__).parents[1]
-BAD = sorted((TESTS / "bad").iterdir())
+BAD = sorted(p for p in (TESTS / "bad").iterdir() if not re.fullmatch(r"L\d\d", p.stem))  # those: test_rules.py
 HOME = {
     "scenario": "scenarios/pay/stop.yaml",
     "service": "scenarios/pay/service.yaml",
@@ -28,7 +28,7 @@ ELSEWHERE = {
     "FACILITATOR_APPROVES",  # tests/people/test_briefs_debrief_roster.py: it takes two files
     "PACK_UNFILLED",  # tests/model/test_pack.py: no file gets it
 }  # fmt: skip
-NO_CODES = {"INSUFFICIENT_DATA"}
+NO_CODES = {"INSUFFICIENT_DATA", "RECOVERY_NOT_DEMONSTRATED"}  # a state of an alarm, and a code of a verdict
 
 
 def problems_of(root: Path) -> list[Problem]:
