@@ -76,7 +76,8 @@ def _tolerances(report: Report) -> Spec | None:
     y = {"field": "name", "type": "nominal", "title": None, "sort": None}
     widest = max(100.0, *(float(r["end"]) for r in rows)) * 1.08
     x = {"type": "quantitative", "title": "% of the limit", "scale": {"domain": [0, widest], "nice": False}}
-    paint = {"field": "verdict", "type": "nominal", "scale": _scale(within=GOOD, breached=BAD, inconclusive=WARN)}
+    paint = {"field": "verdict", "type": "nominal", "scale": _scale(within=GOOD, breached=BAD, inconclusive=WARN),
+             "legend": {"symbolOpacity": 1, "symbolType": "square"}}  # fmt: skip
     tip = [{"field": f, "type": "nominal"} for f in ("name", "verdict", "measured", "used")]
     bar = {"type": "bar", "height": 16}
     return {
@@ -138,7 +139,7 @@ def _timeline(report: Report) -> Spec | None:
     rows = [
         {"at": m.offset.value / 60, "lane": m.kind, "says": short(m.says), "when": clock_of(m)}
         for m in report.moments
-        if m.offset is not None
+        if m.offset is not None and m.offset.value >= 0  # alarms may have changed long before
     ]
     if not rows:
         return None
@@ -235,7 +236,8 @@ def _panel(
     axis = {} if last else {"labels": False, "ticks": False}
     x = {"type": "quantitative", "title": "minutes after the go" if last else None, "axis": axis,
          "scale": {"domain": domain, "nice": False}}  # fmt: skip
-    paint = {"field": "says", "type": "nominal", "scale": _scale(fault=BAD, hold=WARN, gone=GOOD), "legend": {}}
+    paint = {"field": "says", "type": "nominal", "scale": _scale(fault=BAD, hold=WARN, gone=GOOD),
+             "legend": {"symbolOpacity": 0.8, "symbolType": "square"}}  # fmt: skip
     y = {"field": "value", "type": "quantitative", "title": unit, "axis": {"tickCount": 3}}
     return {
         "width": 540,
