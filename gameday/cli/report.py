@@ -19,9 +19,13 @@ EPILOG = "Example: gameday report, or gameday report RUN --for executive --forma
 
 @click.command(epilog=EPILOG)
 @click.argument("run", metavar="[RUN]", type=click.Path(path_type=Path), required=False)
-@click.option("--for", "audience", type=click.Choice(AUDIENCES), help="A cut for these readers; without it, everything.")
+@click.option(
+    "--for", "audience", type=click.Choice(AUDIENCES), help="A cut for these readers; without it, everything."
+)
 @click.option("--format", "made", type=click.Choice(FORMATS), default="md", help="Default: md.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it; default: RUN's folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it; default: RUN's folder."
+)
 @click.option("--print", "printed", is_flag=True, help="Print it also where no terminal shows it (not PDF).")
 def report(run: Path | None, audience: Audience | None, made: Format, out: Path | None, printed: bool) -> None:
     """Make the report of RUN (an id or a folder; the newest run) again from plan and journal; a terminal shows it.

@@ -50,7 +50,6 @@ def summary(report: Report) -> Blocks:
     if len(found) > 3:
         yield para(f"{len(found) - 3} more stand in the sections below.")
     yield bullets(decisions(report), "What to do now")
-    yield from story(report, short=True)
 
 
 def _judged(report: Report) -> Blocks:
@@ -146,18 +145,18 @@ def decisions(report: Report) -> list[str]:
     return asked or ["Nothing has to be decided. Test again before the service or its map changes."]
 
 
-def story(report: Report, short: bool = False) -> Blocks:
+def story(report: Report) -> Blocks:
     """What happened, a line for each moment that matters."""
     yield chart("timeline", "The day in lanes", f"{len(report.moments)} moments; the table tells each")
-    if short:
-        return
     rows = [(cell(clock_of(m)), cell(m.kind), cell(m.says, source=m.source)) for m in report.moments]
     yield table(("after the go", "", "what"), rows, title="What happened", name="moments", widths=(1, 1.1, 7))
 
 
 def cover(report: Report) -> Blocks:
     """Which run this is, and how to check it."""
-    bound = "as the journal registered it" if report.provenance.plan_bound else "NOT bound: the journal does not name it"
+    bound = (
+        "as the journal registered it" if report.provenance.plan_bound else "NOT bound: the journal does not name it"
+    )
     yield facts(
         [
             ("Run", report.run),
@@ -213,7 +212,12 @@ def _edges(report: Report) -> Iterator[tuple[Cell, ...]]:
             counts.append("not seen" if some is None or total is None else f"{some.value} of {total.value}")
         rise = "unknown" if edge.rise is None else f"{edge.rise.value * 100:+.1f} points"
         worse = edge.rise is not None and edge.rise.value >= 0.05
-        yield cell(f"{edge.caller} to {edge.called}"), cell(counts[0]), cell(counts[1]), cell(rise, "bad" if worse else "")
+        yield (
+            cell(f"{edge.caller} to {edge.called}"),
+            cell(counts[0]),
+            cell(counts[1]),
+            cell(rise, "bad" if worse else ""),
+        )
 
 
 def tolerances(report: Report) -> Blocks:
@@ -225,7 +229,10 @@ def tolerances(report: Report) -> Blocks:
         yield facts(
             [
                 ("Tolerance", f"{found.id} ({authority_words(found.authority)})"),
-                ("Limit", cell(f"{found.metric}: {limit_words(found)}", source=found.limit.source if found.limit else ())),
+                (
+                    "Limit",
+                    cell(f"{found.metric}: {limit_words(found)}", source=found.limit.source if found.limit else ()),
+                ),
                 ("Why this limit", found.rationale or "no reason is written down"),
                 ("Approved by", approved),
             ]
@@ -268,8 +275,10 @@ def method(report: Report) -> Blocks:
         for w in report.windows
     ]  # fmt: skip
     head = ("tolerance", "window", "buckets", "baseline", "missing", "disturbed", "longest gap")
-    yield table(head, windows, title="Windows that were judged", widths=(2.6, 2.6, 1.5, 1.2, 1.1, 1.3, 1.3)) if windows else (
-        nothing("No window was judged.")
+    yield (
+        table(head, windows, title="Windows that were judged", widths=(2.6, 2.6, 1.5, 1.2, 1.1, 1.3, 1.3))
+        if windows
+        else (nothing("No window was judged."))
     )
     yield facts(
         [

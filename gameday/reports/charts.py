@@ -123,7 +123,7 @@ def _clocks(report: Report) -> Spec | None:
     ends = {"y": y, "x": {**x, "field": "lo"}, "x2": {"field": "hi"}, "tooltip": tip}
     return {
         "data": {"values": rows},
-        "width": 440,
+        "width": 300,
         "height": {"step": 22},
         "layer": [
             {"mark": {"type": "bar", "height": 9, "color": BLUE, "minBandSize": 3}, "encoding": ends},
@@ -226,7 +226,9 @@ def _spans(report: Report, go: Ms, events: Sequence[Event]) -> list[dict[str, An
     for fault in report.faults:
         if fault.effective:
             until = from_iso(fault.gone) if fault.gone else last
-            rows.append({"from": (from_iso(fault.effective) - go) / MINUTE, "to": (until - go) / MINUTE, "says": "fault"})
+            rows.append(
+                {"from": (from_iso(fault.effective) - go) / MINUTE, "to": (until - go) / MINUTE, "says": "fault"}
+            )
     return rows
 
 
@@ -314,5 +316,3 @@ def _placed(needs: Mapping[str, Sequence[str]]) -> dict[str, tuple[float, float]
         for column, names in columns.items()
         for row, name in enumerate(names)
     }
-
-

@@ -7,7 +7,7 @@ on tolerances (cover, one page for those who decide, then everything). A section
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gameday.reports.escape import plain
@@ -83,7 +83,12 @@ def facts(pairs: Iterable[tuple[str, Cell | str | None]]) -> Block:
 
 
 def table(
-    head: Sequence[str], rows: Iterable[Sequence[Cell]], *, title: str = "", name: str = "", widths: Sequence[float] = ()
+    head: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    title: str = "",
+    name: str = "",
+    widths: Sequence[float] = (),
 ) -> Block:
     """``widths`` are shares of the line for the columns, for paper."""
     made = tuple(tuple(row) for row in rows)
@@ -96,7 +101,7 @@ def chart(name: str, title: str, text: str) -> Block:
 
 
 CUTS: Mapping[Audience, tuple[str, ...]] = {
-    "executive": ("summary", "coverage", "cover"),
+    "executive": ("summary", "coverage"),
     "engineering": (
         "summary", "cover", "scope", "map", "tolerances", "planned", "method", "results", "people", "process",
         "technology", "timeline", "learned", "factors", "actions", "comparison", "coverage", "crosswalk", "annexes",
@@ -113,6 +118,15 @@ PURPOSE: Mapping[Audience, str] = {
     "compliance": "what supports a claim on tolerances, and what does not",
     "player": "feedback for those who took part",
 }
+
+
+def without_sources(section: Section) -> Section:
+    """For one page: the same words, whose sources stand in the full report."""
+    bare = (
+        replace(b, source=(), rows=tuple(tuple(replace(c, source=()) for c in row) for row in b.rows))
+        for b in section.blocks
+    )
+    return replace(section, blocks=tuple(bare))
 
 
 def as_data(sections: Sequence[Section]) -> list[dict[str, Any]]:

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from gameday.reports import chapters
 from gameday.reports.chapters import Blocks
-from gameday.reports.document import CUTS, Audience, Block, Section, bullets, cell, chart, facts, nothing, para, table
+from gameday.reports.document import (
+    CUTS,
+    Audience,
+    Block,
+    Section,
+    bullets,
+    cell,
+    chart,
+    facts,
+    nothing,
+    para,
+    table,
+    without_sources,
+)
 from gameday.reports.figures import after_words, clock_of, offset_words, tone
 from gameday.reports.model import Report
 from gameday.reports.words import clock
@@ -67,7 +81,9 @@ def technology(report: Report) -> Blocks:
     said = {"silent": "silent, though it was expected", "fired": "fired, as expected",
             "unexpected": "fired, though nothing expected it"}  # fmt: skip
     alarms = [(cell(a.alarm), cell(said[a.result], tone(a.result), a.source)) for a in report.alarms]
-    yield table(("alarm", "what it did"), alarms, widths=(2, 3)) if alarms else nothing("No alarm fired or was expected.")
+    yield (
+        table(("alarm", "what it did"), alarms, widths=(2, 3)) if alarms else nothing("No alarm fired or was expected.")
+    )
 
 
 def timeline(report: Report) -> Blocks:
@@ -113,7 +129,12 @@ def coverage(report: Report) -> Blocks:
 def crosswalk(report: Report) -> Blocks:
     """Which authority's tolerances this run supports a claim on."""
     rows = [
-        (cell(t.id), cell(t.authority), cell(t.verdict, tone(t.verdict)), cell(", ".join(t.codes) or "none", source=t.source))
+        (
+            cell(t.id),
+            cell(t.authority),
+            cell(t.verdict, tone(t.verdict)),
+            cell(", ".join(t.codes) or "none", source=t.source),
+        )
         for t in report.tolerances
     ]
     if rows:
@@ -176,4 +197,11 @@ def document(
     for ident in CUTS[audience]:
         title, blocks = CHAPTERS[ident]
         made.append(Section(ident, title, tuple(given.get(ident) or blocks(report))))
-    return tuple(made)
+    return tuple(_on_one_page(made) if audience == "executive" else made)
+
+
+def _on_one_page(sections: Sequence[Section]) -> list[Section]:
+    """Without sources, and with a word on where they stand."""
+    where = para("Where each number comes from stands in the full report, and in report.json for machines.")
+    *first, last = (without_sources(section) for section in sections)
+    return [*first, replace(last, blocks=(*last.blocks, where))]

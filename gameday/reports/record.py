@@ -61,7 +61,9 @@ def _identity(book: Book, verdict: dict[str, Any], run_id: str) -> dict[str, Any
     ends = (f"event:{events[0].seq}", f"event:{events[-1].seq}")
     return {
         "run": run_id,
-        **{key: getattr(plan, key) for key in ("title", "service", "service_title", "scenario", "hypothesis", "method")},
+        **{
+            key: getattr(plan, key) for key in ("title", "service", "service_title", "scenario", "hypothesis", "method")
+        },
         "environment": verdict["environment"],
         "representative": plan.environment_definition.representative,
         "outcome": verdict["outcome"],
@@ -127,9 +129,7 @@ def _tolerance(book: Book, kind: str, index: int, judged: dict[str, Any], tested
     )
 
 
-def _interval(
-    lo: float | None, hi: float | None, unit: str, source: tuple[str, ...], known: bool = True
-) -> Interval:
+def _interval(lo: float | None, hi: float | None, unit: str, source: tuple[str, ...], known: bool = True) -> Interval:
     return Interval(lo=figure(lo, unit, source), hi=figure(hi, unit, source)) if known else Interval(lo=None, hi=None)
 
 
