@@ -19,8 +19,8 @@ from gameday.reports.model import Report, Sentence, ToleranceTold
 from gameday.reports.words import clock, day
 
 VERIFY = (
-    "This report is a draft as long as it lies outside a sealed bag. `gameday evidence seal` binds it to the run and "
-    "signs it; `gameday evidence verify` and the VERIFY.md in the bag check that."
+    "This report is a draft as long as it lies outside a sealed bag. gameday evidence seal binds it to the run and "
+    "signs it; gameday evidence verify and the VERIFY.md in the bag check that."
 )
 Blocks = Iterator[Block]
 

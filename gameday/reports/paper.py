@@ -17,7 +17,7 @@ from gameday.reports.model import Report
 from gameday.reports.templates import Template, broken
 
 STANDARD = "a-2b"
-WIDTHS = {"tolerances": 92, "signals": 92, "map": 92, "timeline": 92, "clocks": 92}  # % of the line
+WIDTHS = {"tolerances": 78, "signals": 92, "map": 92, "timeline": 92, "clocks": 92}  # % of the line
 # What Libertinus Serif and DejaVu Sans Mono, as Typst carries them, have in every style.
 PICTURED = (
     (0x20, 0x7E), (0xA1, 0xAC), (0xAE, 0x1C3), (0x250, 0x2E9), (0x391, 0x3A1), (0x3A3, 0x3CE), (0x3F0, 0x45F),
@@ -52,7 +52,7 @@ def pdf(
 
 
 def _date(report: Report) -> dict[str, int]:
-    """When the journal ends, which is what the file says it was made: PDF/A wants a date, and the same one each time."""
+    """When the journal ends: PDF/A wants a date of making, and it must be the same one each time."""
     last = report.timeline[-1].at if report.timeline else "1970-01-01T00:00:00"
     parts = (int(part) for part in last[:19].replace("T", "-").replace(":", "-").split("-"))
     return dict(zip(("year", "month", "day", "hour", "minute", "second"), parts, strict=True))

@@ -6,7 +6,7 @@ const specs = JSON.parse(document.getElementById("charts").textContent);
 async function draw() {
   for (const figure of document.querySelectorAll("[data-chart]")) {
     const themes = specs[figure.dataset.chart];
-    if (!themes || !window.vegaEmbed) continue;
+    if (!themes || !window.vegaEmbed || figure.clientWidth < 640) continue;  // the picture fits any width
     const place = figure.querySelector("div");
     const kept = [...place.childNodes];
     const tooltip = (_, event, item, value) => { figure.title = value ? Object.values(value).join(" · ") : ""; };
