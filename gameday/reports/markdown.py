@@ -6,29 +6,26 @@ user's template runs in a sandbox, sees plain data alone, and fails on a name th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gameday.clock import Ms
-from gameday.errors import InvalidFiles, Place, Problem
 from gameday.journal.events import Event
-from gameday.library import built_in, find_workspace
 from gameday.model.types import write_duration
 from gameday.plan import Plan, PlannedStep
 from gameday.reports import deviations, played, timeline
 from gameday.reports.bars import bar
 from gameday.reports.edges import graph_of
-from gameday.reports.escape import Safe, md, plain
+from gameday.reports.escape import Safe, md
 from gameday.reports.limits import limits
 from gameday.reports.summary import expected, in_short, span, taken_back
+from gameday.reports.templates import Template, broken, fill, find_template
 from gameday.reports.words import (
     CLOCKS,
     METRICS,
@@ -45,38 +42,12 @@ from gameday.reports.words import (
     worded,
 )
 
-TEMPLATE = Path("templates") / "report.md.j2"
-
-
-@dataclass(frozen=True)
-class Template:
-    """The text of a template, and where it stands."""
-
-    path: Path
-    text: str
-    own: bool  # whether it is the workspace's own
-
-    def words(self) -> str:
-        """Where the report's shape comes from, without an absolute path."""
-        digest = hashlib.sha256(self.text.encode()).hexdigest()
-        return f"{'of the workspace' if self.own else 'that ships'}, SHA-256 {digest}"
+TEMPLATE = "report.md.j2"
 
 
 def template_of(run_dir: Path | None = None) -> Template:
-    """The template for the report of this run: the workspace's own, else the built-in one."""
-    workspace = find_workspace(run_dir) if run_dir is not None else None
-    shipped = built_in() / "reports" / TEMPLATE
-    own = workspace / "reports" / TEMPLATE if workspace is not None else shipped
-    path = own if own.is_file() else shipped
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _broken(path, 1, f"it cannot be read ({type(error).__name__})") from error
-    return Template(path, text, path == own and text != _text(shipped))
-
-
-def _text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    """The template for the report.md of this run: the workspace's own, else the built-in one."""
+    return find_template(TEMPLATE, run_dir)
 
 
 def render(
@@ -91,15 +62,22 @@ def render(
     template = template or template_of()
     content = {**_content(plan, events, verdict, run_id), "template": template.words(),
                "debriefed": played.debriefed(debrief)}  # fmt: skip
-    try:
-        text = _compiled(template.text).render(content)
-    except TemplateSyntaxError as error:
-        raise _broken(template.path, error.lineno, str(error.message)) from error
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
-        raise _broken(template.path, _line_of(error), plain(error)) from error
+    return tidy(fill(template, compiled(template), content))
+
+
+def tidy(text: str) -> str:
+    """No blank at an end of a line, no two blank lines."""
     lines = [line.rstrip() for line in text.splitlines()]
     kept = [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
     return "\n".join(kept).strip("\n") + "\n"
+
+
+def compiled(template: Template) -> jinja2.Template:
+    """A Markdown template, each value escaped by itself; InvalidFiles (TEMPLATE_BROKEN) where it is none."""
+    try:
+        return _compiled(template.text)
+    except TemplateSyntaxError as error:
+        raise broken(template.path, error.lineno, str(error.message)) from error
 
 
 @lru_cache(maxsize=4)
@@ -108,21 +86,6 @@ def _compiled(text: str) -> jinja2.Template:
         undefined=StrictUndefined, finalize=md, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
     )
     return environment.from_string(text)
-
-
-def _broken(path: Path, line: int, what: str) -> InvalidFiles:
-    write = "what the built-in template writes, or remove this file to use that one"
-    return InvalidFiles(Problem("TEMPLATE_BROKEN", f"the report cannot be made: {what}", write, Place(str(path), line)))
-
-
-def _line_of(error: BaseException) -> int:
-    """The line of the template in which it failed: jinja names it in the traceback."""
-    line, trace = 1, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<template>":
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
 
 
 def _content(plan: Plan, events: Sequence[Event], verdict: dict[str, Any], run_id: str) -> dict[str, Any]:

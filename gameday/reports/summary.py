@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from gameday.plan import Plan
 from gameday.reports.escape import Safe, md
+from gameday.reports.model import Sentence
 from gameday.reports.words import day, measured, outward
+
+NOTICED = {
+    "detected_by_machine_s": "an alarm fired",
+    "detected_by_people_s": "people noticed",
+    "mitigation_began_s": "mitigation began",
+}
 
 
 def in_short(verdict: dict[str, Any]) -> str:
     """The day in two sentences; a fault without effect is told first, since then the rest proves nothing."""
     silent = [f"Fault {f['step']}: {f['says']}" for f in verdict["faults"] if f["result"] != "effective"]
     return " ".join([*silent, _outage(verdict), _response(verdict)]).strip()
+
+
+def sentences(verdict: dict[str, Any]) -> Iterator[Sentence]:
+    """The same sentences, each with what shows it."""
+    for fault in verdict["faults"]:
+        if fault["result"] != "effective":
+            yield Sentence(text=f"Fault {fault['step']}: {fault['says']}", source=tuple(fault["evidence"]))
+    outage = next((t for t in verdict["tolerances"] if t["metric"] == "duration" and t["coverage"]), None)
+    yield Sentence(text=_outage(verdict), source=tuple(outage["evidence"]) if outage else ())
+    if response := _response(verdict):
+        shown = verdict["clocks_evidence"]
+        yield Sentence(text=response, source=tuple(dict.fromkeys(e for k in NOTICED for e in shown.get(k, ()))))
 
 
 def _outage(verdict: dict[str, Any]) -> str:
@@ -26,14 +46,9 @@ def _outage(verdict: dict[str, Any]) -> str:
 
 
 def _response(verdict: dict[str, Any]) -> str:
-    words = {
-        "detected_by_machine_s": "an alarm fired",
-        "detected_by_people_s": "people noticed",
-        "mitigation_began_s": "mitigation began",
-    }
     clocks = verdict["clocks"]
-    told = [f"{said} after {outward(*clocks[key])}" for key, said in words.items() if key in clocks]
-    never = [f"that {said} is not recorded" for key, said in words.items() if clocks and key not in clocks]
+    told = [f"{said} after {outward(*clocks[key])}" for key, said in NOTICED.items() if key in clocks]
+    never = [f"that {said} is not recorded" for key, said in NOTICED.items() if clocks and key not in clocks]
     text = "; ".join([*told, *never])
     return f"{text[0].upper()}{text[1:]}." if text else ""
 

@@ -27,6 +27,7 @@ KEY = frozenset({
     "emergency.asked", "lever.engaged", "lever.failed", "fault.stop_failed",
     "step.skip_asked", "undo.failed", "service.touched", "run.ended", "run.resumed", "run.reopened",
 })  # fmt: skip
+WHEN = {"fault.effective": "t0_ms", "alarm.changed": "since_ms", "timeline.started": "t_go_ms"}  # not when it was noted
 AS_HOPED = frozenset({"done", "met"})
 Row = dict[str, str]
 
@@ -61,7 +62,7 @@ def _matters(event: Event) -> bool:
 
 
 def _when(event: Event) -> Ms:
-    at = event.what.get({"fault.effective": "t0_ms", "alarm.changed": "since_ms"}.get(event.type, ""), event.at)
+    at = event.what.get(WHEN.get(event.type, ""), event.at)
     return at if isinstance(at, int) else event.at
 
 

@@ -1,0 +1,38 @@
+"""Vega-Lite specifications as SVG, by vl-convert: no browser, no network, the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gameday.errors import CouldNotStart, Problem
+from gameday.reports.charts import FONT, themed
+
+WRITE = 'install it: pip install "gameday[report]"'
+
+
+def missing(what: str, library: str) -> CouldNotStart:
+    """This installation cannot make that format."""
+    return CouldNotStart(Problem("REPORT_EXTRA_MISSING", f"{what} needs {library}, which is not installed", WRITE))
+
+
+def draw(specs: Mapping[str, dict[str, Any]], theme: str = "light", font: str = FONT) -> dict[str, str]:
+    """Each as one SVG in this font; CouldNotStart (REPORT_EXTRA_MISSING) without vl-convert.
+
+    Drawn as if in FONT, which no machine has installed, so that no machine's fonts move a label.
+    """
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise missing("a report with charts", "vl-convert-python") from error
+    drawn = {name: vl_convert.vegalite_to_svg(themed(spec, theme)) for name, spec in specs.items()}
+    return {name: svg.replace(f'font-family="{FONT}"', f'font-family="{font}"') for name, svg in drawn.items()}
+
+
+def bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one module that puts ``vegaEmbed`` on the window."""
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise missing("an interactive report", "vl-convert-python") from error
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
