@@ -29,7 +29,7 @@ def read(root: Path, name: str) -> bytes | None:
 def _fetched(address: str) -> bytes | None:
     try:
         with urllib.request.urlopen(address, timeout=WITHIN_S) as answer:  # https alone: the caller looked
-            raw: bytes = answer.read(MOST + 1)
+            raw: bytes = answer.read(MOST + 1) if answer.url.startswith("https://") else b""  # wherever it led
     except (OSError, ValueError):
         return None
-    return raw if len(raw) <= MOST else None
+    return raw if 0 < len(raw) <= MOST else None
