@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gameday.clock import to_datetime, wall_ms
 from gameday.errors import could_not_start
 from gameday.evidence.chain import close_runs
 from gameday.library import MARKER
 from gameday.reports.finish import conclude, read_run
+from gameday.reports.rulings import final_reasons
 from gameday.runs import is_live, runs_folder
 from gameday.wiring.enrolling import configured, read_key
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 ROSTER = "roster.yaml"
 CREDENTIALS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 LEAST_CREDENTIAL = 20  # characters: those of AWS are longer, and made-up ones such as "testing" stand anywhere
-NOT_LOOKED_AT = "the rules L01 to L20 were not looked at by this version"
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,6 @@ class Sealed:
 
     files: Files
     still: tuple[str, ...] = field(default=())
-
-
-def final_reasons(run_dir: Path) -> list[str]:
-    """Why this run cannot be final yet, as the rules L01 to L20 say; the one place to ask them. Nobody has said that
-    they hold, so until they are asked a bag stays a draft."""
-    return [NOT_LOOKED_AT]
 
 
 def key_for(root: Path, file: Path | None, passphrase: str | None = None) -> Ed25519PrivateKey:
@@ -80,7 +75,8 @@ def seal_run(root: Path, run_dir: Path, out: Path, key: Ed25519PrivateKey, witho
     mine = run_dir.resolve().parent == runs_folder(root).resolve()
     known = known_of(root, run_dir)
     chain = close_runs(root) if mine else b""
-    files = seal(Run(run_dir, folder.plan, folder.events, verdict, chain, final_reasons(run_dir), known), key)
+    missing = final_reasons(run_dir, to_datetime(wall_ms()).date())
+    files = seal(Run(run_dir, folder.plan, folder.events, verdict, chain, missing, known), key)
     sealed = _without(files, without, key)
     check(sealed.files, known)
     write_bag(out, sealed.files)

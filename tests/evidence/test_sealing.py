@@ -337,7 +337,7 @@ def test_a_bag_is_final_when_no_reason_is_left_and_it_is_approved(
     from gameday.evidence.envelope import RUN as KIND
     from gameday.evidence.envelope import open_envelope
 
-    monkeypatch.setattr("gameday.wiring.sealing.final_reasons", lambda run_dir: [])
+    monkeypatch.setattr("gameday.wiring.sealing.final_reasons", lambda run_dir, today: [])
     run = a_run(root)
     seal_run(root, run, tmp_path / "bag", SEALER, Withhold())
     files, _ = bag.read_bag(tmp_path / "bag")
