@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import click
 
 if TYPE_CHECKING:
+    from gameday.journal.asked import PromptState
     from gameday.journal.events import Event
     from gameday.journal.inbox import Kind
-    from gameday.journal.state import PromptState, State
+    from gameday.journal.state import State
     from gameday.plan import Plan
 
 ANSWERED_WITHIN_MS = 5000

@@ -12,7 +12,8 @@ from gameday.conductor.actions import Action, CallStep, record
 from gameday.conductor.reaching import Expects, deliver, handed_over, recipient
 from gameday.conductor.sight import look
 from gameday.conductor.timing import lapsed_unheard, used_ms
-from gameday.journal.state import PromptState, State, StepState
+from gameday.journal.asked import PromptState
+from gameday.journal.state import State, StepState
 from gameday.model.runbook import RunbookStep
 from gameday.model.scenario import RoleExpectation
 from gameday.plan import Plan, PlannedStep

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ValidationError
 from gameday.clock import Ms
 from gameday.conductor.given import GIVEN, Skip, why_not
 from gameday.conductor.playing import Refusal, play, skip_in_runbook, step_of
+from gameday.journal.asked import PromptState
 from gameday.journal.events import Draft
 from gameday.journal.inbox import Command, settle, take
-from gameday.journal.state import PromptState, State
+from gameday.journal.state import State
 from gameday.model.step import Mark
 from gameday.plan import Plan
 

@@ -11,7 +11,8 @@ from typing import Literal
 
 from gameday.clock import Ms
 from gameday.conductor.actions import Action, Deliver
-from gameday.journal.state import PromptState, State
+from gameday.journal.asked import PromptState
+from gameday.journal.state import State
 from gameday.plan import Plan, PlannedStep
 from gameday.protocols import Prompt
 

@@ -14,7 +14,8 @@ from gameday.console.access import ACTIONS, Action, Grant
 from gameday.console.known import LONGEST_SAYS, Known
 from gameday.console.orders import served
 from gameday.console.timeline import alarms, faults, steps
-from gameday.journal.state import PromptState, State
+from gameday.journal.asked import PromptState
+from gameday.journal.state import State
 from gameday.plan import Plan
 from gameday.reports.gauges import Gauge, read_gauges
 from gameday.reports.telling import short

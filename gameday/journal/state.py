@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gameday.clock import Ms
+from gameday.journal.asked import PromptState
 from gameday.journal.events import Event
 from gameday.journal.injected import CHANGES, FaultState
 from gameday.journal.played import CHANGES as PLAYED
@@ -22,32 +23,6 @@ class StepState:
     ended_ms: Ms | None = None
     result: str | None = None
     why: str | None = None
-
-
-@dataclass
-class PromptState:
-    """Something that was put before a person."""
-
-    id: str
-    step: str
-    to: str
-    expects: str
-    number: int | None
-    says: str
-    delivered_ms: Ms
-    done_ms: Ms | None = None
-    done_by: str | None = None
-    text: str = ""  # what was answered
-    handed_ms: Ms | None = None  # since when whoever has it now has it, if somebody had it before
-    held_by: tuple[str, ...] = ()  # who had it before, newest last
-
-    def was_for(self, role: str) -> bool:
-        """Whether it was put before this role, now or before it was handed over."""
-        return role == self.to or role in self.held_by
-
-    def since(self, role: str) -> Ms:
-        """Since when this role has it."""
-        return self.handed_ms if self.handed_ms is not None and role == self.to else self.delivered_ms
 
 
 @dataclass

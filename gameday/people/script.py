@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Collection, Iterator
 
 from gameday.clock import Ms
+from gameday.journal.asked import PromptState
 from gameday.journal.events import Draft
-from gameday.journal.state import PromptState, State
+from gameday.journal.state import State
 from gameday.model.scenario import Between, PersonScript
 from gameday.plan import Plan
 

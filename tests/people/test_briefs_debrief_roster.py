@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gameday.errors import CouldNotStart
-from gameday.journal.state import PromptState, State, StepState
+from gameday.journal.asked import PromptState
+from gameday.journal.state import State, StepState
 from gameday.journal.store import read
 from gameday.model.load import load_content
 from gameday.model.scenario import PersonScript

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gameday.journal.state import PromptState, State, StepState
+from gameday.journal.asked import PromptState
+from gameday.journal.state import State, StepState
 from gameday.people.channels import TerminalChannel
 from gameday.people.script import scripted
 from gameday.plan import Plan

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gameday.clock import Ms
+from gameday.journal.asked import PromptState
 from gameday.journal.events import Event
-from gameday.journal.state import PromptState, State
+from gameday.journal.state import State
 from gameday.plan import Plan, PlannedStep
 from gameday.reports.telling import Repeats, Told, tell
 from gameday.reports.words import clock
