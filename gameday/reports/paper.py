@@ -45,9 +45,11 @@ def pdf(
     if '"@' in template.text:
         raise broken(template.path, 1, "it imports a package, and a report is made without a network")
     try:
-        with TemporaryDirectory() as nowhere:  # the root, outside which Typst reads nothing: it is empty
+        with TemporaryDirectory() as nowhere:  # the root: Typst reads nothing outside it, and there is nothing else
+            main = Path(nowhere) / "report.typ"
+            main.write_text(template.text, encoding="utf-8")
             made = typst.compile(
-                template.text.encode(), None, Path(nowhere), ignore_system_fonts=True, format="pdf",
+                main, None, Path(nowhere), ignore_system_fonts=True, format="pdf",
                 sys_inputs=inputs, pdf_standards=STANDARD,
             )  # fmt: skip
     except typst.TypstError as error:

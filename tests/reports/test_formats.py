@@ -29,9 +29,10 @@ from gameday.reports.paper import PICTURED, pictured
 from tests.reports.a_day import MINUTE, a_day, plan, story, tolerances, write
 
 HOSTILE = (
-    "<script>alert(1)</script><img src=x onerror=alert(1)> {{ 7*7 }} #eval(\"1\") $x$ *b* @cite `r` "
-    "[l](javascript:b) | =cmd()|' /C calc'!A0 \u202eevil\u2066\x1b[31m\x00\x07 ]]> &lt; \\ // \u4e2d\u6587 \U0001f525 \n# heading"
-)  # fmt: skip
+    '<script>alert(1)</script><img src=x onerror=alert(1)> {{ 7*7 }} #eval("1") $x$ *b* @cite `r` '
+    "[l](javascript:b) | =cmd()|' /C calc'!A0 \u202eevil\u2066\x1b[31m\x00\x07 ]]> &lt; \\ // "
+    "\u4e2d\u6587 \U0001f525 \n# heading"
+)
 EXAMPLES = Path(__file__).parents[2] / "reports" / "examples"
 
 
