@@ -19,9 +19,7 @@ EPILOG = "Example: gameday report, or gameday report RUN --for executive --forma
 
 @click.command(epilog=EPILOG)
 @click.argument("run", metavar="[RUN]", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--for", "audience", type=click.Choice(AUDIENCES), help="A cut for these readers; without it, everything."
-)
+@click.option("--for", "audience", type=click.Choice(AUDIENCES), help="A cut for these readers; else everything.")
 @click.option("--format", "made", type=click.Choice(FORMATS), default="md", help="Default: md.")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it; default: RUN's folder."
@@ -31,8 +29,8 @@ def report(run: Path | None, audience: Audience | None, made: Format, out: Path 
     """Make the report of RUN (an id or a folder; the newest run) again from plan and journal; a terminal shows it.
 
     Without options that is report.md, and verdict.json and signals/*.csv are written with it, so that all say the same.
-    HTML and PDF need the extra: pip install "gameday[report]". Exit code: 0, or 5 when the folder is damaged, a template
-    of the workspace fails, or the extra is not installed.
+    HTML and PDF need the extra: pip install "gameday[report]". Exit code: 0, or 5 when the folder is damaged, a
+    template of the workspace fails, or the extra is not installed.
     """
     from gameday.library import workspace_or_here
     from gameday.reports.files import write_whole

@@ -246,7 +246,8 @@ def planned(report: Report) -> Blocks:
     rows = [
         (
             cell(f"{s.step}: {s.title}"), cell(s.planned), cell(offset_words(s.started) or "not started"),
-            cell(offset_words(s.ended)), cell(s.result, source=s.source), cell(s.differs or "no", "warn" if s.differs else ""),
+            cell(offset_words(s.ended)), cell(s.result, source=s.source),
+            cell(s.differs or "no", "warn" if s.differs else ""),
         )
         for s in report.steps
     ]  # fmt: skip

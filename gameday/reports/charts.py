@@ -178,7 +178,7 @@ def _signals(report: Report, plan: Plan, events: Sequence[Event], go: Ms) -> Spe
 
 def _looked_at(plan: Plan) -> list[str]:
     """The signals that tolerances and witnesses read, each once."""
-    found = [name for t in plan.tolerances if t.measure is not None for name in reversed(t.pair)]
+    found = [name for t in plan.tolerances if t.measure is not None for name in reversed(t.pair) if name]
     for step in plan.steps:
         if step.fault is not None:
             found += [c.signal for c in (step.fault.effective, step.fault.gone) if c is not None]
@@ -251,7 +251,8 @@ def _panel(
             {"data": {"values": points}, "mark": {"type": "line", "interpolate": "step-after", "color": BLUE,
                                                   "strokeWidth": 1.6, "invalid": "break-paths-show-domains"},
              "encoding": {"x": {**x, "field": "at"}, "y": y}},
-            {"data": {"values": marks}, "mark": {"type": "rule", "strokeWidth": 1.5, "strokeDash": [4, 2], "clip": True},
+            {"data": {"values": marks},
+             "mark": {"type": "rule", "strokeWidth": 1.5, "strokeDash": [4, 2], "clip": True},
              "encoding": {"x": {**x, "field": "at"}, "color": paint,
                           "tooltip": [{"field": "more", "type": "nominal"}]}},
         ],
@@ -288,7 +289,8 @@ def service_map(report: Report) -> Spec | None:
             {"data": {"values": edges}, "mark": {"type": "rule", "strokeWidth": 1.4}, "encoding": {
                 "x": {**x, "field": "x"}, "y": {**y, "field": "y"}, "x2": {"field": "x2"}, "y2": {"field": "y2"},
                 "color": paint}},
-            {"data": {"values": nodes}, "mark": {"type": "point", "filled": True, "size": 150, "opacity": 1}, "encoding": {
+            {"data": {"values": nodes}, "mark": {"type": "point", "filled": True, "size": 150,
+                                                                 "opacity": 1}, "encoding": {
                 "x": {**x, "field": "x"}, "y": {**y, "field": "y"}, "color": paint,
                 "tooltip": [{"field": f, "type": "nominal"} for f in ("name", "how")]}},
             {"data": {"values": nodes}, "mark": {"type": "text", "dy": -13, "fontSize": 11}, "encoding": {

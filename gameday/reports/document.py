@@ -1,7 +1,7 @@
 """The report as a document: sections of plain blocks, which the HTML, PDF and Markdown renderers draw alike.
 
-Nothing in a block is markup: each renderer escapes for itself. The order is that of an after-action report with evidence
-on tolerances (cover, one page for those who decide, then everything). A section without data says so in one line.
+Nothing in a block is markup: each renderer escapes for itself. The order is that of an after-action report with
+evidence on tolerances: one page for those who decide, then everything. A section without data says so in one line.
 """
 
 from __future__ import annotations
@@ -60,6 +60,15 @@ def short(value: object) -> str:
     """One line without invisible characters, cut with a word about it."""
     text = plain("" if value is None else value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} … (cut here: {len(text):,} characters in all)"
+
+
+def shortened(value: Any) -> Any:
+    """The same data, each text as ``short`` has it."""
+    if isinstance(value, str):
+        return short(value)
+    if isinstance(value, dict):
+        return {key: shortened(held) for key, held in value.items()}
+    return [shortened(held) for held in value] if isinstance(value, list) else value
 
 
 def para(text: str, source: Iterable[str] = ()) -> Block:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from gameday.reports.document import PURPOSE, Audience, as_data
+from gameday.reports.document import PURPOSE, Audience, as_data, shortened
 from gameday.reports.endings import document
 from gameday.reports.finish import Folder, judge_folder, read_run
 from gameday.reports.junit import junit_xml
@@ -51,7 +51,7 @@ def _drawn(folder: Folder, report: Report, made: Format, audience: Audience) -> 
     sections = document(report, audience)
     if made == "md":
         template = find_template("cut.md.j2", folder.path)
-        content = {"report": report.model_dump(mode="json", by_alias=True), "sections": as_data(sections),
+        content = {"report": shortened(report.model_dump(mode="json", by_alias=True)), "sections": as_data(sections),
                    "purpose": PURPOSE[audience], "template": template.words()}  # fmt: skip
         return tidy(fill(template, compiled(template), content)).encode()
     wanted = {b.name for s in sections for b in s.blocks if b.kind == "chart"}

@@ -1,8 +1,8 @@
 """JUnit XML of a run, as every CI system reads it: a suite for the outcome, the tolerances, and what was expected.
 
-A tolerance that is breached is a failure; one that is inconclusive or was not tested is an error, never a pass and never
-skipped, since nobody knows. An expectation that was missed is a failure of its own suite: it is worth a look, and it
-changes neither the outcome nor the exit code.
+A tolerance that is breached is a failure; one that is inconclusive or was not tested is an error, never a pass and
+never skipped, since nobody knows. An expectation that was missed is a failure of its own suite: it is worth a look, and
+it changes neither the outcome nor the exit code.
 """
 
 from __future__ import annotations

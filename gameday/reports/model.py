@@ -25,14 +25,14 @@ class Figure(Strict):
 
     value: int | float
     unit: str
-    source: Sources = Field(alias="from", min_length=1)
+    source: Sources = Field(serialization_alias="from", min_length=1)
 
 
 class Sentence(Strict):
     """Words, and what shows them where they are not a property of the plan."""
 
     text: str
-    source: Sources = Field(default=(), alias="from")
+    source: Sources = Field(default=(), serialization_alias="from")
 
 
 class Interval(Strict):
@@ -63,7 +63,7 @@ class ToleranceTold(Strict):
     cheapest_change: str | None
     rationale: str | None
     approved: str | None
-    source: Sources = Field(alias="from")
+    source: Sources = Field(serialization_alias="from")
 
 
 class FaultTold(Strict):
@@ -82,7 +82,7 @@ class FaultTold(Strict):
     gone: str | None
     gone_witness: str | None
     seen_gone: bool
-    source: Sources = Field(alias="from")
+    source: Sources = Field(serialization_alias="from")
 
 
 class ClockTold(Strict):
@@ -102,7 +102,7 @@ class ExpectationTold(Strict):
     after: Figure | None
     within: Figure | None
     why: str | None
-    source: Sources = Field(alias="from")
+    source: Sources = Field(serialization_alias="from")
 
 
 class AlarmTold(Strict):
@@ -110,7 +110,7 @@ class AlarmTold(Strict):
 
     alarm: str
     result: str
-    source: Sources = Field(alias="from")
+    source: Sources = Field(serialization_alias="from")
 
 
 class RunbookStepTold(Strict):
@@ -122,7 +122,7 @@ class RunbookStepTold(Strict):
     says: str
     done: Figure | None
     by: str | None
-    source: Sources = Field(alias="from")
+    source: Sources = Field(serialization_alias="from")
 
 
 class StepTold(Strict):
@@ -135,7 +135,7 @@ class StepTold(Strict):
     ended: Figure | None
     result: str
     differs: str
-    source: Sources = Field(alias="from")
+    source: Sources = Field(serialization_alias="from")
 
 
 class MomentTold(Strict):
@@ -146,7 +146,7 @@ class MomentTold(Strict):
     kind: str
     who: str
     says: str
-    source: Sources = Field(alias="from")
+    source: Sources = Field(serialization_alias="from")
 
 
 class EdgeTold(Strict):

@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from gameday.reports.charts import Spec, themed
-from gameday.reports.document import PURPOSE, Audience, Section, as_data
+from gameday.reports.document import PURPOSE, Audience, Section, as_data, short
 from gameday.reports.drawing import bundle, draw
 from gameday.reports.model import Report
 from gameday.reports.templates import Template, broken, fill
@@ -55,9 +55,19 @@ def html(
 @lru_cache(maxsize=4)
 def _compiled(text: str) -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(
-        autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.from_string(text)
+
+
+def _shown(value: object) -> object:
+    """Every value as one harmless line; what was made here as markup stays as it is."""
+    return value if isinstance(value, Markup | int | float) else short(value)
 
 
 def _own() -> str:
@@ -77,8 +87,10 @@ def _json(value: Any) -> Markup:
 
 def _policy(scripts: Sequence[str]) -> str:
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {hashes}; base-uri 'none'; form-action 'none'"
+    closed = "base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {hashes}; {closed}"
 
 
-def _address(svg: str) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+def _address(svg: str) -> Markup:
+    """A picture inside the page: base64 holds nothing that ends an attribute."""
+    return Markup(f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 from gameday.reports.charts import Spec
 from gameday.reports.document import PURPOSE, Audience, Section, as_data, short
@@ -16,7 +18,7 @@ from gameday.reports.drawing import draw, missing
 from gameday.reports.model import Report
 from gameday.reports.templates import Template, broken
 
-STANDARD = "a-2b"
+STANDARD: Literal["a-2b"] = "a-2b"
 WIDTHS = {"tolerances": 78, "signals": 92, "map": 92, "timeline": 92, "clocks": 92}  # % of the line
 # What Libertinus Serif and DejaVu Sans Mono, as Typst carries them, have in every style.
 PICTURED = (
@@ -40,15 +42,19 @@ def pdf(
         "chart-widths": WIDTHS, "ended": _date(report),
     }  # fmt: skip
     inputs = {"report": json.dumps(pictured(told)), "charts": json.dumps(pictured(draw(specs)))}
+    if '"@' in template.text:
+        raise broken(template.path, 1, "it imports a package, and a report is made without a network")
     try:
-        return _bytes(
-            typst.compile(
-                template.text.encode(), root=None, ignore_system_fonts=True, sys_inputs=inputs, format="pdf",
-                pdf_standards=[STANDARD], timestamp=0,  # unused: the template sets the date
-            )
-        )  # fmt: skip
+        with TemporaryDirectory() as nowhere:  # the root: Typst reads nothing outside it, and there is nothing else
+            main = Path(nowhere) / "report.typ"
+            main.write_text(template.text, encoding="utf-8")
+            made = typst.compile(
+                main, None, Path(nowhere), ignore_system_fonts=True, format="pdf",
+                sys_inputs=inputs, pdf_standards=STANDARD,
+            )  # fmt: skip
     except typst.TypstError as error:
         raise broken(template.path, 1, " ".join(str(error).split())) from error
+    return _bytes(made)
 
 
 def _date(report: Report) -> dict[str, int]:

@@ -115,8 +115,8 @@ def _tolerance(book: Book, kind: str, index: int, judged: dict[str, Any], tested
         comparator=tolerance.comparator,
         currency=judged.get("currency"),
         limit=figure(value["limit"], unit, limit),
-        measured=_interval(value["m_lo"], value["m_hi"], unit, shown, known),
-        used=_interval(*judged["used"], "share", (*shown, *limit), known),
+        measured=_interval((value["m_lo"], value["m_hi"]), unit, shown, known),
+        used=_interval(judged["used"], "share", (*shown, *limit), known),
         margin=figure(value["margin"], unit, (*shown, *limit)) if known else None,
         coverage=told(judged["coverage"], "share", shown),
         resolution=told(judged["resolution_s"], "s", shown),
@@ -129,16 +129,17 @@ def _tolerance(book: Book, kind: str, index: int, judged: dict[str, Any], tested
     )
 
 
-def _interval(lo: float | None, hi: float | None, unit: str, source: tuple[str, ...], known: bool = True) -> Interval:
+def _interval(bounds: Sequence[float | None], unit: str, source: tuple[str, ...], known: bool = True) -> Interval:
+    lo, hi = bounds
     return Interval(lo=figure(lo, unit, source), hi=figure(hi, unit, source)) if known else Interval(lo=None, hi=None)
 
 
 def _fault(book: Book, step: PlannedStep, verdict: dict[str, Any]) -> FaultTold:
     fault = step.fault
     assert fault is not None
-    seen = next((f for f in verdict["faults"] if f["step"] == step.id), None) or {
-        "result": "never asked for", "says": "It was never asked for.", "seen_gone": True, "evidence": []
-    }  # fmt: skip
+    unasked = {"step": step.id, "result": "never asked for", "says": "It was never asked for.", "seen_gone": True,
+               "requested": None, "effective": None, "gone": None, "gone_witness": None, "evidence": []}  # fmt: skip
+    seen: dict[str, Any] = next((f for f in verdict["faults"] if f["step"] == step.id), unasked)
     lasts = None if fault.duration_ms is None else fault.duration_ms / 1000
     return FaultTold(
         step=step.id,
@@ -147,8 +148,7 @@ def _fault(book: Book, step: PlannedStep, verdict: dict[str, Any]) -> FaultTold:
         resources=tuple(fault.resources),
         targets=tuple(arn for arns in fault.targets.values() for arn in arns),
         planned=figure(lasts, "s", book.step(step.id, "fault", "duration_ms")),
-        **{key: seen[key] for key in ("result", "says", "seen_gone")},
-        **{key: seen.get(key) for key in ("requested", "effective", "gone", "gone_witness")},
+        **{key: seen[key] for key in ("result", "says", "seen_gone", "requested", "effective", "gone", "gone_witness")},
         source=tuple(seen["evidence"]),
     )
 
@@ -159,7 +159,7 @@ def _clocks(verdict: dict[str, Any]) -> Iterator[ClockTold]:
     for key in [*(k for k in CLOCKS if k in found), *(k for k in found if k not in CLOCKS)]:
         source = tuple(dict.fromkeys([*shown.get(key, ()), *effect]))
         name = CLOCKS.get(key, key.removesuffix("_s").replace("_", " "))
-        yield ClockTold(key=key, name=name, after=_interval(*found[key], "s", source))
+        yield ClockTold(key=key, name=name, after=_interval(found[key], "s", source))
 
 
 def _expectation(book: Book, found: dict[str, Any]) -> ExpectationTold:
@@ -195,7 +195,10 @@ def _steps(book: Book, rows: Sequence[dict[str, str]]) -> Iterator[StepTold]:
         began, ended = (marks.get((kind, name)) for kind in ("step.started", "step.ended"))
         yield StepTold(
             step=name,
-            **{key: str(row[key]) for key in ("title", "planned", "result", "differs")},
+            title=str(row["title"]),
+            planned=str(row["planned"]),
+            result=str(row["result"]),
+            differs=str(row["differs"]),
             started=book.since_go(found.started_ms, [began] if began else book.whole),
             ended=book.since_go(found.ended_ms, [ended] if ended else book.whole),
             source=tuple(m for m in (began, ended) if m),
@@ -289,7 +292,10 @@ def _moments(book: Book, rows: Sequence[dict[str, str]]) -> Iterator[MomentTold]
     for row in rows:
         at: Ms = from_iso(row["at"])
         yield MomentTold(
-            **{key: str(row[key]) for key in ("at", "kind", "who", "says")},
+            at=row["at"],
+            kind=row["kind"],
+            who=row["who"],
+            says=row["says"],
             offset=book.since_go(at, (row["evidence"],)),
             source=(row["evidence"],),
         )

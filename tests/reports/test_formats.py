@@ -26,19 +26,21 @@ from gameday.reports.finish import conclude
 from gameday.reports.formats import Format, make
 from gameday.reports.junit import junit_xml
 from gameday.reports.paper import PICTURED, pictured
-from tests.reports.a_day import GO, MINUTE, a_day, plan, story, tolerances, write
+from tests.reports.a_day import MINUTE, a_day, plan, story, tolerances, write
 
 HOSTILE = (
-    "<script>alert(1)</script><img src=x onerror=alert(1)> {{ 7*7 }} #eval(\"1\") $x$ *b* @cite `r` [l](javascript:b) | "
-    "=cmd()|' /C calc'!A0 \u202eevil\u2066\x1b[31m\x00\x07 ]]> &lt; \\ // \u4e2d\u6587 \U0001f525 \n# heading"
-)  # fmt: skip
+    '<script>alert(1)</script><img src=x onerror=alert(1)> {{ 7*7 }} #eval("1") $x$ *b* @cite `r` '
+    "[l](javascript:b) | =cmd()|' /C calc'!A0 \u202eevil\u2066\x1b[31m\x00\x07 ]]> &lt; \\ // "
+    "\u4e2d\u6587 \U0001f525 \n# heading"
+)
 EXAMPLES = Path(__file__).parents[2] / "reports" / "examples"
 
 
 def hostile_day(folder: Path, text: str = HOSTILE) -> Path:
+    """A day of which everything that somebody may write is this text; runbooks hold 20,000 characters at most."""
     steps = [{**s.model_dump(), "title": text} for s in plan().steps]
-    book = {**plan().runbooks[0].model_dump(), "title": text}
-    book["steps"] = tuple({**s, "says": text} for s in book["steps"])
+    book = {**plan().runbooks[0].model_dump(), "title": text[:20_000]}
+    book["steps"] = tuple({**s, "says": text[:20_000]} for s in book["steps"])
     mapped = ({"id": text[:300], "needs": ("payments-function",)}, {"id": "payments-function"})
     nasty: dict[str, Any] = {"title": text, "service_title": text, "hypothesis": text, "steps": tuple(steps),
                              "runbooks": (book,), "debrief": (text,), "service_map": mapped}  # fmt: skip
@@ -64,7 +66,8 @@ class _Tags(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.tags and self.tags[-1][0] != "script":
+            self.text += data
 
 
 def test_hostile_text_is_text_in_html(made: dict[str, bytes]) -> None:
@@ -109,11 +112,13 @@ def test_hostile_text_is_text_on_paper_and_can_be_searched(made: dict[str, bytes
 
 def test_the_pdf_is_pdf_a_with_bookmarks_contents_and_its_fonts(made: dict[str, bytes]) -> None:
     read = pypdf.PdfReader(io.BytesIO(made["pdf"]))
-    about = read.trailer["/Root"]["/Metadata"].get_object().get_data().decode()
+    root: Any = read.trailer["/Root"].get_object()
+    about = root["/Metadata"].get_object().get_data().decode()
     assert "<pdfaid:part>2</pdfaid:part>" in about and "<pdfaid:conformance>B</pdfaid:conformance>" in about
     assert len(read.outline) >= len(CUTS["engineering"])
     assert "Contents" in "".join(page.extract_text() for page in read.pages[:6])
-    fonts = [f.get_object() for p in read.pages for f in p["/Resources"].get("/Font", {}).values()]
+    pages: Any = list(read.pages)
+    fonts = [f.get_object() for p in pages for f in p["/Resources"].get("/Font", {}).values()]
     inner = [f["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object() for f in fonts]
     assert inner and all({"/FontFile3", "/FontFile2"} & set(d) for d in inner)
 
@@ -152,7 +157,7 @@ def test_a_megabyte_in_one_text_is_cut_with_a_word_about_it(tmp_path: Path, name
     raw = make(folder, name, "executive")
     assert len(raw) < 3_000_000
     if name != "pdf":
-        assert "1,000,000 characters in all" in raw.decode()
+        assert re.search(r"1,000,0\d\d characters in all", raw.decode())
     assert LONGEST < 10_000
 
 
@@ -162,8 +167,8 @@ def test_the_same_bytes_in_any_time_zone_locale_and_hash_seed(tmp_path: Path, na
     here = make(folder, name, "compliance")
     code = ("import sys; from pathlib import Path; from gameday.reports.formats import make; "
             "sys.stdout.buffer.write(make(Path(sys.argv[1]), sys.argv[2], 'compliance'))")  # fmt: skip
-    elsewhere = {**os.environ, "TZ": "Asia/Kathmandu", "LC_ALL": "C.UTF-8", "LANG": "tr_TR.UTF-8", "PYTHONHASHSEED": "7",
-                 "HOME": str(tmp_path)}  # fmt: skip
+    elsewhere = {**os.environ, "TZ": "Asia/Kathmandu", "LC_ALL": "C.UTF-8", "LANG": "tr_TR.UTF-8",
+                 "PYTHONHASHSEED": "7", "HOME": str(tmp_path)}  # fmt: skip
     there = subprocess.run(
         [sys.executable, "-c", code, str(folder), name], env=elsewhere, capture_output=True, check=True
     )
@@ -183,7 +188,8 @@ def test_without_the_extra_a_plain_word_says_what_to_install(
 
 @pytest.mark.parametrize(("file", "name", "text"), [
     ("report.html.j2", "html", "\n{{ report.nothing }}"), ("report.html.j2", "html", "{% if %}"),
-    ("report.typ", "pdf", "#nothing()"), ("report.typ", "pdf", '#read("/etc/passwd")'),
+    ("report.typ", "pdf", "#nothing()"), ("report.typ", "pdf", '#read("/etc/passwd")'), ("report.typ", "pdf", '#read("/gameday.yaml")'),
+    ("report.typ", "pdf", '#import "@preview/cetz:0.3.4"'),
     ("cut.md.j2", "md", "{{ ''.__class__.__mro__ }}"),
 ])  # fmt: skip
 def test_a_template_of_the_workspace_that_fails_or_reaches_out_is_named(
@@ -202,7 +208,7 @@ def test_junit_passes_nothing_that_is_not_proven(tmp_path: Path) -> None:
     assert kinds(unread)["payments-outage"] == ""
     lost = write(tmp_path / "lost", plan(tolerances=tolerances(lost=True)), story())
     assert kinds(lost)["payments-lost"] == "error" and kinds(lost)["outcome: inconclusive"] == "error"
-    strict = [t.model_dump(mode="json", by_alias=True) | {"limit": "1m"} for t in tolerances()[:1]]
+    strict = [t.model_copy(update={"limit": MINUTE}) for t in tolerances()[:1]]
     told = write(tmp_path / "breached", plan(tolerances=tuple(strict)), story())
     assert kinds(told)["payments-outage"] == "failure" and kinds(told)["outcome: breached"] == "failure"
     paper = write(tmp_path / "paper", plan(method="tabletop"), story())
@@ -230,16 +236,15 @@ def test_the_command_writes_beside_the_run_or_where_it_is_told(tmp_path: Path) -
     assert (folder / "report-player.md").is_file() and json.loads((tmp_path / "x.json").read_text())[
         "outcome"
     ] == "within"
-    assert "stop-payments" in ask(command, [str(folder), "--format", "junit", "--print"]).output
+    assert "payments-outage" in ask(command, [str(folder), "--format", "junit", "--print"]).output
     assert ask(command, [str(folder), "--format", "pdf", "--print"]).exit_code == 2
 
 
 def test_a_breach_and_a_service_that_failed_stand_on_the_first_page(tmp_path: Path) -> None:
-    strict = tuple(t.model_dump(mode="json", by_alias=True) | {"limit": "1m"} for t in tolerances()[:1])
+    strict = tuple(t.model_copy(update={"limit": MINUTE}) for t in tolerances()[:1])
     folder = write(tmp_path / "r", plan(tolerances=strict), [*story(), (30.0, Draft("note", {"text": "x"}, "a"))])
     text = make(folder, "md", "executive").decode()
     assert "payments-outage is breached: 7:20 to 8:00" in text and "Decide who remedies what breached" in text
-    assert GO and MINUTE
 
 
 def test_the_examples_that_ship_are_what_this_version_makes(tmp_path: Path) -> None:

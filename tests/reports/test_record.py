@@ -73,7 +73,7 @@ DAYS: dict[str, tuple[dict[str, Any], tuple[tuple[float, Draft], ...]]] = {
                                                               {"id": "payments-function"})},
         ((-5.0, Draft("graph.seen", GRAPH)),
          (400.0, Draft("graph.seen", {**GRAPH, "window": "fault", "from_ms": GO, "to_ms": GO + MINUTE,
-                                      "edges": [{**GRAPH["edges"][0], "faults": 90}]})),  # type: ignore[index,dict-item]
+                                      "edges": [{**GRAPH["edges"][0], "faults": 90}]})),  # type: ignore[index]
          (300.0, Draft("observer.failed", {"source": "payments-failures", "error": "throttled"}))),
     ),
     "on paper": ({"method": "tabletop"}, ()),
@@ -106,7 +106,8 @@ def test_a_number_without_a_source_is_found_by_the_walk() -> None:
 
 
 @pytest.mark.parametrize("source", ["event:0", "event:41", "event:x", "plan:/steps/99", "plan:", "journal:1-39",
-                                    "signal:payments-failures@2020-01-01T00:00:00.000Z", "signal:x", "hearsay"])  # fmt: skip
+                                    "signal:payments-failures@2020-01-01T00:00:00.000Z", "signal:x", "hearsay",
+                                    ])  # fmt: skip
 def test_a_source_that_is_not_there_does_not_resolve(source: str) -> None:
     assert not resolve(source, {"steps": []}, 40, {"payments-failures": {"2026-11-18T11:20:00.000Z"}})
 
