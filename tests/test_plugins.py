@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ from gameday.model.queries import QUERIES
 from gameday.model.scenario import FaultStep
 from gameday.model.service import Service
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
+from gameday.people.references import SecretReference
+from gameday.people.slack import SlackSettings
+from gameday.people.sns import SnsSettings
+from gameday.people.webhook import WebhookSettings
 from gameday.plugins import Plugin, Registry, installed
 from gameday.protocols import Context
 from gameday.wiring.checking import check_content
@@ -94,11 +99,20 @@ def why(registry: Registry, group: str = "gameday.faults", name: str = "rabbit")
 
 
 # ---- ours
+REFERENCE = SecretReference(env="URL")
+CHANNELS = {
+    "slack": SlackSettings(url=REFERENCE),
+    "webhook": WebhookSettings(url=REFERENCE, secret=REFERENCE),
+    "sns": SnsSettings(topic="arn:aws:sns:eu-west-2:111122223333:ops"),
+}
+
+
 @pytest.mark.parametrize("kind", ["fault", "observer", "channel"])
 def test_each_of_ours_fits_its_socket_and_can_be_made(kind: str) -> None:
     plugins, problems = installed().every(kind)  # type: ignore[arg-type]  # the kinds are literals
     assert problems == [] and all(plugin.built_in for plugin in plugins)
-    assert [plugin.make(context()).name for plugin in plugins] == [plugin.name for plugin in plugins]
+    made = [plugin.make(replace(context(), settings=CHANNELS.get(plugin.name))).name for plugin in plugins]
+    assert made == [plugin.name for plugin in plugins]
 
 
 def test_our_sources_are_not_known_twice() -> None:
