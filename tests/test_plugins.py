@@ -86,14 +86,6 @@ def forget() -> None:
     installed.cache_clear()
 
 
-SETTINGS = {
-    "slack": SlackSettings(url=SecretReference(env="HOOK")),
-    "webhook": WebhookSettings(url=SecretReference(env="HOOK"), secret=SecretReference(env="SECRET")),
-    "sns": SnsSettings(topic="arn:aws:sns:eu-west-2:123456789012:game-days"),
-}
-"""Of our channels that go out; the others need none."""
-
-
 def context() -> Context:
     aws = Aws(REHEARSAL_ENVIRONMENT, "http://127.0.0.1:1")
     return Context(REHEARSAL_ENVIRONMENT, "http://127.0.0.1:1", aws, ScenarioClock(Anchor(0, 0, 7.0)))
@@ -107,12 +99,20 @@ def why(registry: Registry, group: str = "gameday.faults", name: str = "rabbit")
 
 
 # ---- ours
+REFERENCE = SecretReference(env="URL")
+CHANNELS = {
+    "slack": SlackSettings(url=REFERENCE),
+    "webhook": WebhookSettings(url=REFERENCE, secret=REFERENCE),
+    "sns": SnsSettings(topic="arn:aws:sns:eu-west-2:111122223333:ops"),
+}
+
+
 @pytest.mark.parametrize("kind", ["fault", "observer", "channel"])
 def test_each_of_ours_fits_its_socket_and_can_be_made(kind: str) -> None:
     plugins, problems = installed().every(kind)  # type: ignore[arg-type]  # the kinds are literals
     assert problems == [] and all(plugin.built_in for plugin in plugins)
-    made = [plugin.make(replace(context(), settings=SETTINGS.get(plugin.name))) for plugin in plugins]
-    assert [one.name for one in made] == [plugin.name for plugin in plugins]
+    made = [plugin.make(replace(context(), settings=CHANNELS.get(plugin.name))).name for plugin in plugins]
+    assert made == [plugin.name for plugin in plugins]
 
 
 def test_our_sources_are_not_known_twice() -> None:

@@ -108,25 +108,32 @@ def main(args: list[str] | None = None) -> Any:
         sys.exit(group.main(args=args, prog_name="gameday", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
-        _fail(args, error.exit_code, [Problem("COMMAND_LINE", error.format_message(), "gameday --help")])
+        _fail(
+            args,
+            error.exit_code,
+            [Problem("COMMAND_LINE", f"not understood: {error.format_message()}", "gameday --help")],
+        )
     except click.Abort:  # click's own exit code for it is 1, and here that means breached
-        said = "Stopped before it began; nothing was touched."
-        click.echo(said, err=True)
-        _fail(args, EXIT_CODES["stopped"], [Problem("STOPPED", said, "the command again")])
+        click.echo("Stopped before it began; nothing was touched.", err=True)
+        _fail(
+            args,
+            EXIT_CODES["stopped"],
+            [Problem("STOPPED", "stopped before it began; nothing was touched", "the command again")],
+        )
     except GamedayError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)
         _fail(args, error.exit_code, error.problems)
     except OSError as error:
         place = Place(str(error.filename)) if error.filename else None
-        found = Problem("CANNOT_WRITE", str(error.strerror or error), "see the disk's room and rights", place)
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"{where}error {found.code}: {found.message}\n    write: {found.write}", err=True)
+        where, why = f"{error.filename}: " if error.filename else "", error.strerror or error
+        found = Problem("CANNOT_WRITE", f"the machine says: {why}", "see the disk's room and rights", place)
+        click.echo(f"{where}error {found.code}: {why}\n    write: {found.write}", err=True)
         _fail(args, EXIT_COULD_NOT_START, [found])
     except Exception as error:  # noqa: BLE001  # the last door: a user gets words and exit 70, not a traceback
         what = f"gameday failed ({type(error).__name__}: {error})"
         click.echo(f"{what}. This is our own fault; please report it.", err=True)
-        _fail(args, EXIT_INTERNAL, [Problem("INTERNAL", what, "please report it")])
+        _fail(args, EXIT_INTERNAL, [Problem("INTERNAL", f"our own fault: {what}", "please report it")])
 
 
 def _fail(args: list[str] | None, exit_code: int, problems: Sequence[Problem]) -> NoReturn:

@@ -98,7 +98,7 @@ _TEMPLATES: dict[str, tuple[str, str, Tone]] = {
     "fault.ended": ("FAULT", "{title}: its provider says {status}; not seen gone yet", "warn"),
     "fault.gone": ("FAULT", "{title}: GONE, seen by {witness}", "good"),
     "fault.not_gone": ("FAULT", "{title}: NOT SEEN GONE; look at {resources}", "bad"),
-    "prompt.paged": ("PROMPT", "{to} was paged by {channel}: {receipt}", ""),
+    "prompt.paged": ("PROMPT", "page to {to} by {channel}: {receipt}", ""),
     "prompt.unpaged": ("PROMPT", "the page to {to} by {channel} was NOT delivered: {error}", "bad"),
     "prompt.acknowledged": ("PROMPT", "{prompt} answered{by}{said}", "good"),
     "task.step_done": ("TASK", "{title}: step {number} done{by}", "good"),

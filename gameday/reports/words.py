@@ -73,7 +73,7 @@ _SAYS = {
     "fault.gone": "Fault {step} is gone, seen by: {witness}",
     "fault.not_gone": "Fault {step} was NOT seen gone by: {witness}",
     "prompt.delivered": "To {to}: {says}",
-    "prompt.paged": "{to} was paged by {channel}: {receipt}",
+    "prompt.paged": "Page to {to} by {channel}: {receipt}",
     "prompt.unpaged": "The page to {to} by {channel} was NOT delivered: {error}",
     "task.step_done": "Runbook step {number} done",
     "task.step_called": "Runbook step {number}: its call was made ({said})",
