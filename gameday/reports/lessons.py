@@ -24,6 +24,8 @@ DAYS = frozenset({"due", "on"})
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]{8}-[0-9]{4}-[a-z0-9-]+")
 _WORDS = frozenset({"null", "yes", "no", "true", "false", "on", "off", "y", "n"})  # YAML takes them for something else
 
+NOTHING_SAID = Lessons(kind="lessons", run="00000000-0000-none")
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -65,7 +67,7 @@ def repeats(finding: Finding, runs: Sequence[Run], before: Run) -> list[str]:
 def learned(run: Run, runs: Sequence[Run], content: Content, today: date) -> dict[str, Any]:
     """All that is known of what this run taught, as JSON. Findings that people rejected stay, with their reason."""
     loaded = content.lessons.get(run.id)
-    said = loaded.model if loaded else Lessons(kind="lessons", run=run.id)
+    said = loaded.model if loaded else NOTHING_SAID
     actions = standing(content, [tested(r, content) for r in runs], today)
     return {
         "run": run.id,
