@@ -32,11 +32,15 @@ def lessons(run: str | None, write: bool, as_json: bool) -> None:
     """What RUN (the newest run) found: proposed from its data, seen before or not, and what people say of it."""
     from gameday.cli.past import chosen, table
     from gameday.errors import could_not_start
+    from gameday.reports.escape import plain
     from gameday.reports.files import write_whole
     from gameday.reports.lessons import draft, learned
 
     root, content, runs, today = _here()
     one = chosen(runs, root, run)
+    if write and not one.named:
+        what = f"its folder {plain(one.id)!r} is not called as a run is"
+        raise could_not_start("RUN_NOT_NAMED", what, "20261123-1012-SCENARIO, as gameday run names it")
     if write:
         path = root / "lessons" / f"{one.id}.yaml"
         if path.exists():
@@ -50,7 +54,7 @@ def lessons(run: str | None, write: bool, as_json: bool) -> None:
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
     rows = [(f["weight"], f["id"], f["says"], _state(f)) for f in told["findings"]]
-    click.echo(f"{one.id}: {len(rows)} finding(s) proposed from its data")
+    click.echo(f"{plain(one.id)}: {len(rows)} finding(s) proposed from its data")
     click.echo(table(("weight", "finding", "what", "so far"), rows))
     if not told["completed"]:
         click.echo(f"Nobody has completed them yet: gameday lessons {one.id} --write")

@@ -54,10 +54,12 @@ def _page(told: dict[str, Any], runs: Sequence[Run]) -> str:
 
 
 def _head(letter: str, run: dict[str, Any]) -> str:
-    line = f"{letter}  {run['run']}  {run['environment']}  {run['outcome']}"
+    from gameday.reports.escape import plain
+
+    line = f"{letter}  {plain(run['run'])}  {plain(run['environment'])}  {run['outcome']}"
     if letter == "A":
         return line
-    unlike = "".join(f"\n   differs: {text}" for text in run["differs"])
+    unlike = "".join(f"\n   differs: {plain(text)}" for text in run["differs"])
     return f"{line}{unlike}" if unlike else f"{line}  alike to A"
 
 

@@ -34,11 +34,12 @@ def show(root: Path, as_json: bool) -> int:
 def said(broken: Broken) -> str:
     """One rule in two lines: where and what is wrong; what to write, or who waived it until when."""
     from gameday.model.rules import NAMES
+    from gameday.reports.escape import plain
 
     what = f"{broken.place}: {broken.rule} {NAMES[broken.rule]} ({WORDS[broken.severity]}): {broken.message}"
     by = broken.waived
     answer = f"waived: by {by.by} until {by.until}: {by.because}" if by else f"write: {broken.write}"
-    return f"{what}\n    {answer}"
+    return f"{plain(what)}\n    {plain(answer)}"
 
 
 def record(broken: Broken) -> dict[str, Any]:

@@ -41,6 +41,11 @@ class Run:
         return said if _ID.fullmatch(said) else self.folder.name
 
     @property
+    def named(self) -> bool:
+        """Whether it has an id by which lessons and actions can speak of it."""
+        return _ID.fullmatch(self.id) is not None
+
+    @property
     def on(self) -> date:
         """The day of it, UTC, in wall time."""
         return datetime.fromtimestamp(self.events[0].wall / 1000, tz=UTC).date()

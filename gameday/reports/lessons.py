@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from gameday.journal.store import read as read_journal
 from gameday.model.action import Action, Lessons
 from gameday.model.content import Content
 from gameday.model.rules import Tested
@@ -17,9 +18,13 @@ from gameday.reports.escape import plain
 from gameday.reports.findings import Finding
 from gameday.reports.history import Run, tested
 
+DEBRIEF = "debrief.jsonl"  # a chain of its own, beside the journal
+ASKED = {"lucky": "lucky", "surprised": "surprised you"}
 DAYS = frozenset({"due", "on"})
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]{8}-[0-9]{4}-[a-z0-9-]+")
 _WORDS = frozenset({"null", "yes", "no", "true", "false", "on", "off", "y", "n"})  # YAML takes them for something else
+
+NOTHING_SAID = Lessons(kind="lessons", run="00000000-0000-none")
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def repeats(finding: Finding, runs: Sequence[Run], before: Run) -> list[str]:
 def learned(run: Run, runs: Sequence[Run], content: Content, today: date) -> dict[str, Any]:
     """All that is known of what this run taught, as JSON. Findings that people rejected stay, with their reason."""
     loaded = content.lessons.get(run.id)
-    said = loaded.model if loaded else Lessons(kind="lessons", run=run.id)
+    said = loaded.model if loaded else NOTHING_SAID
     actions = standing(content, [tested(r, content) for r in runs], today)
     return {
         "run": run.id,
@@ -116,8 +121,22 @@ def draft(run: Run, runs: Sequence[Run]) -> str:
         lines += [f"  # Seen before: {', '.join(again)}"] if again else []
         lines += [f"  - finding: {_quoted(finding.id)}", "    factors: []"]
     lines += ["also_found: []  # - {id: ..., says: ..., factors: []}"]
-    lines += [f"{key}: []" for key in ("went_well", "lucky", "surprised", "factors")]
+    said = debriefed(run)
+    lines += [f"  # {plain(role)}, asked {_quoted(question)}: {plain(text)}" for role, question, text in said]
+    lines += [f"{key}: [{', '.join(_answers(said, key))}]" for key in ("went_well", "lucky", "surprised", "factors")]
     return "\n".join([*lines, "falsified: []  # assumptions, word for word, that this run showed to be wrong", ""])
+
+
+def debriefed(run: Run) -> list[tuple[str, str, str]]:
+    """What people said in the debrief of this run, as (role, question, answer); nothing where there was none."""
+    path = run.folder / DEBRIEF
+    events = read_journal(path)[0] if path.is_file() else []
+    return [(e.who, str(e.what["question"]), str(e.what["text"])) for e in events if e.type == "debrief.answered"]
+
+
+def _answers(said: Sequence[tuple[str, str, str]], key: str) -> list[str]:
+    """Answers to the questions that ask for just this, by their words."""
+    return [_quoted(text) for _, question, text in said if key in ASKED and ASKED[key] in question.lower()]
 
 
 def action_file(action: Action) -> str:

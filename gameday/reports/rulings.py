@@ -11,6 +11,7 @@ from gameday.model.content import Content
 from gameday.model.load import load_content
 from gameday.model.rules import NAMES, Broken, answered, review
 from gameday.model.workspace import REHEARSAL
+from gameday.reports.escape import plain
 from gameday.reports.history import Run, history, read, tested
 
 
@@ -40,7 +41,7 @@ def _reasons(root: Path, run_dir: Path, today: date) -> list[str]:
     found = review(content, past, today, run.plan.service)
     found += [answered(broken, content, today) for broken in _where(run)]
     open_ = [f"{b.rule} {NAMES[b.rule]} ({b.subject}): {b.message}" for b in found if b.waived is None]
-    return [*open_, *_of_run(run, content)]
+    return [plain(reason) for reason in (*open_, *_of_run(run, content))]
 
 
 def _where(run: Run) -> list[Broken]:

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from gameday.cli.actions import actions, lessons
 from gameday.cli.compare import compare
 from gameday.cli.lint import lint
+from gameday.cli.publish import publish
 from gameday.errors import CouldNotStart
 from tests.reports.a_day import a_day, plan, story, write
 
@@ -140,3 +141,21 @@ def test_an_export_reaches_a_receiver_whole(workspace: Path, monkeypatch: pytest
         thread.join(10)
     ((kind, body),) = received
     assert kind == "application/json; charset=utf-8" and json.loads(body)["actions"][0]["id"] == "A-2026-01"
+
+
+def test_no_text_of_a_trace_or_a_file_moves_the_terminal(workspace: Path) -> None:
+    """A folder's name and a run's own texts come from outside."""
+    folder = workspace / ".gameday" / "runs" / "20261103-1000-\x1b[31mred"
+    told = story()
+    told[0][1].what["run"] = "../../\x1b]0;x\x07"
+    write(folder, plan(title="\x1b[2J", environment="\x1b[7m"), told)
+    for command, *args in (
+        (lessons, folder.name),
+        (compare, RUN, folder.name),
+        (lint, "--regulatory"),
+        (publish, "site"),
+    ):
+        assert "\x1b" not in called(command, *args).output.replace(str(folder), "")
+    with pytest.raises(CouldNotStart, match="RUN_NOT_NAMED"):
+        called(lessons, folder.name, "--write")
+    assert not list((workspace / "lessons").glob("*.yaml"))

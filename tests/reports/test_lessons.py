@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from gameday.journal.events import Draft
+from gameday.journal.store import Journal
 from gameday.model.action import Action
 from gameday.model.load import load_content
 from gameday.model.scenario import ToleranceGuard
@@ -138,6 +139,21 @@ def test_what_people_write_is_kept_and_a_rejected_finding_stays_with_its_reason(
     assert (silent["stands"], silent["because"], told["lucky"]) == (
         False, "It is tested on Mondays.", ["Nobody was <b>asleep</b>"],
     )  # fmt: skip
+
+
+def test_what_people_said_in_the_debrief_is_where_they_complete_it(workspace: Path) -> None:
+    run = read(a_day(workspace / ".gameday/runs/20261101-1000-payment-functions-stop"))
+    journal = Journal.create(run.folder / "debrief.jsonl")
+    journal.claim(1, 0, 0)
+    for question, text in (("What surprised you?", "The \u202ealarm: it was late"), ("What else?", "Tea\nlucky: [x]")):
+        journal.append(Draft("debrief.answered", {"question": question, "text": text}, "payments-on-call"), 0, 0)
+    journal.close()
+    run = replace(run, verdict={**run.verdict, "run": run.folder.name})
+    (workspace / "lessons").mkdir()
+    (workspace / "lessons" / f"{run.id}.yaml").write_text(draft(run, [run]))
+    told = learned(run, [run], load_content(workspace), TODAY)
+    assert (told["surprised"], told["lucky"]) == (["The alarm: it was late"], [])
+    assert "# payments-on-call, asked" in draft(run, [run])
 
 
 def an_action(**changes: Any) -> Action:
