@@ -19,7 +19,7 @@ from gameday.reports.model import Report
 from gameday.reports.templates import Template, broken
 
 STANDARD: Literal["a-2b"] = "a-2b"
-WIDTHS = {"tolerances": 78, "signals": 92, "map": 92, "timeline": 92, "clocks": 92}  # % of the line
+WIDTHS = {"tolerances": 66, "signals": 92, "map": 92, "timeline": 92, "clocks": 92}  # % of the line
 # What Libertinus Serif and DejaVu Sans Mono, as Typst carries them, have in every style.
 PICTURED = (
     (0x20, 0x7E), (0xA1, 0xAC), (0xAE, 0x1C3), (0x250, 0x2E9), (0x391, 0x3A1), (0x3A3, 0x3CE), (0x3F0, 0x45F),

@@ -188,8 +188,8 @@ def test_without_the_extra_a_plain_word_says_what_to_install(
 
 @pytest.mark.parametrize(("file", "name", "text"), [
     ("report.html.j2", "html", "\n{{ report.nothing }}"), ("report.html.j2", "html", "{% if %}"),
-    ("report.typ", "pdf", "#nothing()"), ("report.typ", "pdf", '#read("/etc/passwd")'), ("report.typ", "pdf", '#read("/gameday.yaml")'),
-    ("report.typ", "pdf", '#import "@preview/cetz:0.3.4"'),
+    ("report.typ", "pdf", "#nothing()"), ("report.typ", "pdf", '#read("/etc/passwd")'),
+    ("report.typ", "pdf", '#read("/gameday.yaml")'), ("report.typ", "pdf", '#import "@preview/cetz:0.3.4"'),
     ("cut.md.j2", "md", "{{ ''.__class__.__mro__ }}"),
 ])  # fmt: skip
 def test_a_template_of_the_workspace_that_fails_or_reaches_out_is_named(
