@@ -162,7 +162,7 @@ def cover(report: Report) -> Blocks:
             ("Run", report.run),
             ("Service", report.service_title),
             ("Scenario", report.scenario),
-            ("Status", "draft: not sealed, not approved"),
+            ("Status", "a report; what is sealed and approved is the bag of gameday evidence"),
             ("Classification", "not set; nobody classified this run"),
             ("Plan, SHA-256", f"{report.provenance.plan_sha256}, {bound}"),
             ("Journal", f"{report.provenance.journal_events.value} events; SHA-256 of the last "
@@ -183,7 +183,9 @@ def scope(report: Report) -> Blocks:
         ]
     )
     yield bullets(report.authorised, "Who allowed it") if report.authorised else nothing("Nobody gave the go.")
-    yield nothing("No waiver is recorded in this run.")
+    yield nothing(
+        "What preflight found and somebody waived stands in the timeline; waivers of rules: gameday lint --regulatory."
+    )
 
 
 def service_map(report: Report) -> Blocks:

@@ -146,7 +146,7 @@ def crosswalk(report: Report) -> Blocks:
 def annexes(report: Report) -> Blocks:
     """What everything was made from."""
     found = report.provenance
-    yield nothing("Nobody has signed this report off.")
+    yield nothing("A report is not signed. Who approved this run stands in its sealed bag: gameday evidence verify.")
     yield facts(
         [
             ("Plan digest", found.plan_digest),
