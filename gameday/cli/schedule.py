@@ -174,7 +174,9 @@ def resume(ident: str, by: str, because: str) -> None:
 
 @schedule.command(epilog="Example: gameday schedule run weekly")
 @click.argument("ident", metavar="ID")
-@click.option("--unless-skipped", is_flag=True, help="Not when its calendars or its past would skip it now.")
+@click.option(
+    "--unless-skipped", is_flag=True, help="Not when its calendars, its past or a precondition would skip it now."
+)
 @click.option("--if-due", metavar="TIME", help="Only when a time of it came within this long, for example 45m.")
 @click.pass_context
 def run(ctx: click.Context, ident: str, unless_skipped: bool, if_due: str | None) -> None:
@@ -187,13 +189,22 @@ def run(ctx: click.Context, ident: str, unless_skipped: bool, if_due: str | None
     if if_due and not _due_within(held, now, if_due):
         return click.echo(f"{ident} was not due within {if_due}; nothing was begun")
     found = board.decide(Time(now, ident, now), past, now)
-    if unless_skipped and found.act != "fire":
+    against = (found.reason, found.says) if found.act != "fire" else _unmet(content, held)
+    if unless_skipped and against:
         write = "another moment, or without --unless-skipped"
-        raise could_not_start("SCHEDULE_SKIPPED", f"{ident} is not begun, {found.reason}: {found.says}", write)
+        raise could_not_start("SCHEDULE_SKIPPED", f"{ident} is not begun, {against[0]}: {against[1]}", write)
     from gameday.cli.run import run as command
 
     words = [held.scenario, "--environment", held.environment, "--unattended"]
     command.main([*words, *(["--speed", str(held.speed)] if held.speed else [])], standalone_mode=False, parent=ctx)
+
+
+def _unmet(content: Content, held: Schedule) -> tuple[str, str] | None:
+    """The precondition that does not hold now, and in what words."""
+    from gameday.clock import Anchor, ScenarioClock
+    from gameday.wiring.preconditions import unmet
+
+    return unmet(content, held, ScenarioClock(Anchor.here()))
 
 
 def _due_within(held: Schedule, now: Ms, text: str) -> bool:
