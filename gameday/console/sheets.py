@@ -75,6 +75,8 @@ def _pages(grant: Grant, head: Head | None) -> list[tuple[str, str]]:
     found.append((run, "Game day" if grant.role == "player" else "Live"))
     if grant.role in ("facilitator", "evaluator") or (grant.role == "reader" and head.status == "ended"):
         found += [(f"{run}/plan", "Plan"), (f"{run}/report", "Report")]
+    if grant.may("debrief") and head.status == "ended":
+        found.append((f"{run}/debrief", "Debrief"))
     if grant.may("link"):
         found.append((f"{run}/people", "People"))
     return found
