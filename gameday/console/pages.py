@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gameday.console import api, beginning, debriefing, shelf
+from gameday.console import api, beginning, debriefing, recurring, shelf
 from gameday.console.access import Grant
 from gameday.console.door import Session, allowed, console_of
 from gameday.console.lanes import lanes
@@ -58,6 +58,12 @@ def _environments(root: Path) -> list[tuple[str, bool]]:
 def services(request: Request, grant: Session) -> Response:
     """Services and their impact tolerances."""
     return sheet(request, "services.html", grant, services=api.services(request, grant))
+
+
+@router.get("/schedules")
+def schedules(request: Request, grant: Session) -> Response:
+    """What recurs."""
+    return sheet(request, "schedules.html", grant, schedules=recurring.schedules(request, grant), tones=TONES)
 
 
 @router.get("/runs/{ref}")

@@ -69,6 +69,8 @@ def sheet(request: Request, template: str, grant: Grant | None = None, *, head: 
 def _pages(grant: Grant, head: Head | None) -> list[tuple[str, str]]:
     """The pages that this role may open."""
     found = [] if grant.role == "player" else [("/runs", "Runs"), ("/services", "Services")]
+    if grant.everywhere and grant.role in ("facilitator", "evaluator"):  # recurring.may_see; it imports what we serve
+        found.append(("/schedules", "Schedules"))
     if head is None:
         return found or [("/runs/mine", "Game day")]
     run = f"/runs/{head.ref}"

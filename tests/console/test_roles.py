@@ -44,6 +44,7 @@ READS: dict[str, set[Role]] = {
     "/api/runs/mine/plan": {"facilitator", "evaluator"},
     "/api/runs/mine/report": {"facilitator", "evaluator"},
     "/api/links": {"facilitator"},
+    "/api/schedules": set(),  # of the whole workspace: see test_schedules.py
     "/api/runs/mine/debrief": set(),  # until it has ended: see test_debrief.py
     f"/api/starts/{'0' * 16}": set(),  # one run is open to these sessions, so they start none
 }
