@@ -77,8 +77,8 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/api/openapi.json", redirect_slashes=False,
     )  # fmt: skip
     app.state.console = console
-    for router in (door.router, api.router, acting.router, debriefing.router, beginning.router, recurring.router, pages.router):
-        app.include_router(router)
+    for part in (door, api, acting, debriefing, beginning, recurring, pages):
+        app.include_router(part.router)
     _tell_errors(app)
     app.add_middleware(
         Guarded, hosts=LOOPBACK | {h.lower() for h in settings.hosts}, limits=console.limits, rates=settings.rates,

@@ -1,4 +1,4 @@
-"""The debrief in the console: the questions of a run that ended, and what was answered, as ``gameday debrief`` keeps it.
+"""The debrief in the console: the questions of a run that ended, and the answers, as ``gameday debrief`` keeps them.
 
 A player sees their own answers, those who run and score the day see all. An anonymous answer carries no role, and no
 time is shown with any of them: who was the only one awake would be known by it.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -101,11 +100,16 @@ async def ended(request: Request, ref: str, grant: Grant) -> Following:
     return found
 
 
-def tell_again(run_dir: Path) -> None:
+async def tell_again(run_dir: Path) -> None:
     """The report shows what was said. A conductor that is still closing the run writes its own first."""
-    until = time.monotonic() + CLOSES_WITHIN_S
-    while is_live(run_dir) and time.monotonic() < until:
-        time.sleep(LOOKS_EVERY_S)
+    for _ in range(round(CLOSES_WITHIN_S / LOOKS_EVERY_S)):
+        if not await asyncio.to_thread(is_live, run_dir):
+            break
+        await asyncio.sleep(LOOKS_EVERY_S)
+    await asyncio.to_thread(_conclude, run_dir)
+
+
+def _conclude(run_dir: Path) -> None:
     with _ONE_AT_A_TIME:
         try:
             conclude(run_dir)

@@ -66,7 +66,9 @@ def may_see(grant: Grant) -> bool:
 def schedules(request: Request, grant: Session) -> list[ScheduleView]:
     """Each schedule of the workspace; for facilitators and evaluators to whom all runs are open."""
     if not may_see(grant):
-        raise HTTPException(403, "Schedules tell what is to come: they are for facilitators and evaluators of all runs.")
+        raise HTTPException(
+            403, "Schedules tell what is to come: they are for facilitators and evaluators of all runs."
+        )
     console = console_of(request)
     try:
         found = standing(console.settings.root, console.now())
@@ -90,5 +92,5 @@ def _last(line: Mapping[str, Any]) -> LastView:
     return LastView(
         when=str(line.get("due") or str(line.get("time", "")).partition("@")[2] or line["at"]), kind=line["kind"],
         what=short(line.get("outcome") or line.get("reason") or line["kind"]),
-        says=short(line.get("says") or line.get("because") or "", 1000), run=line.get("run") or None,
+        says=short(line.get("says") or (f"{line['by']}: {line['because']}" if "because" in line else ""), 1000), run=line.get("run") or None,
     )  # fmt: skip

@@ -36,7 +36,9 @@ class Standing:
         """One schedule: what became of its last time, and when it is due next."""
         coming = next(upcoming(held, self.now), None)
         last = self.past.last.get(held.id)
-        told = f"{last['time'].partition('@')[2]} {last.get('outcome') or 'skipped: ' + last['reason']}" if last else None
+        told = (
+            f"{last['time'].partition('@')[2]} {last.get('outcome') or 'skipped: ' + last['reason']}" if last else None
+        )
         return {"schedule": held.id, "scenario": held.scenario, "environment": held.environment, "cron": held.cron,
                 "tz": held.tz, "owner": held.owner, "next": coming and iso(coming.start), "last": told,
                 "active": self.past.active.get(held.id), "stopped": self.stopped(held)}  # fmt: skip

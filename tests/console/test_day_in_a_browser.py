@@ -149,9 +149,7 @@ def test_a_game_day_in_a_browser(tmp_path: Path) -> None:
     assert {("prompt.acknowledged", "payments-on-call"), ("note", "payments-on-call")} <= did
     assert [e.what["status"] for e in events if e.type == "run.ended"] == ["aborted"]
     assert any(e.type == "step.scored" and e.who == "evaluator" for e in events)
-    assert [(e.who, e.what["text"]) for e in answers_of(folder)] == [
-        ("anonymous", "The phone number was wrong")
-    ]
+    assert [(e.who, e.what["text"]) for e in answers_of(folder)] == [("anonymous", "The phone number was wrong")]
     assert "The phone number was wrong" in (folder / "report.md").read_text("utf-8")
     assert "fault.gone" in {e.type for e in events}
     assert any(e.type == "task.step_done" and e.what["number"] == 1 for e in events)

@@ -104,7 +104,6 @@ def test_until_the_run_has_ended_there_is_none(tmp_path: Path) -> None:
 def test_twelve_who_answer_at_once_are_all_heard(day: Day) -> None:
     """Each claim of a journal ends the one before; so they wait for one another."""
 
-
     def speak(number: int) -> list[int]:
         browser = by(day, "evaluator")  # of its own console: a client's event loop is no two threads'
         return [browser.post(PATH, said(f"number {3 * number + n}")).status_code for n in range(3)]

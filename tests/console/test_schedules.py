@@ -36,8 +36,8 @@ def day(tmp_path: Path) -> Iterator[Day]:
         (tmp_path / "scenarios" / "weekly.yaml").write_text(FILE % (blackout, blackout), "utf-8")
         at = [iso(GO - n * DAY) for n in (2, 1)]
         Log(tmp_path).append(
-            {"kind": "ended", "time": f"weekly@{at[0]}", "schedule": "weekly", "outcome": "within", "run": made.run.name,
-             "says": "", "at": at[0]},
+            {"kind": "ended", "time": f"weekly@{at[0]}", "schedule": "weekly", "outcome": "within",
+             "run": made.run.name, "says": "", "at": at[0]},
             {"kind": "skipped", "time": f"weekly@{at[1]}", "schedule": "weekly", "due": at[1], "start": at[1],
              "reason": "open incident", "says": "INC-4711 is open", "at": at[1]},
         )  # fmt: skip
@@ -63,7 +63,8 @@ def test_one_that_is_paused_says_who_and_why(day: Day) -> None:
     Log(day.root).append(paused)
     (found,) = enter(day.app(), "evaluator").get("/api/schedules").json()
     assert found["stopped"] == "paused: payments-sre: We move"
-    assert found["lasts"][0]["what"] == "paused" and {n["reason"] for n in found["nexts"]} == {"paused"}
+    assert (found["lasts"][0]["what"], found["lasts"][0]["says"]) == ("paused", "payments-sre: We move")
+    assert {n["reason"] for n in found["nexts"]} == {"paused"}
 
 
 @pytest.mark.parametrize("role", ROLES)
