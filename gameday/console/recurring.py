@@ -89,8 +89,9 @@ def _view(found: Standing, held: Schedule) -> ScheduleView:
 
 
 def _last(line: Mapping[str, Any]) -> LastView:
+    by = f"{line['by']}: {line['because']}" if "because" in line else ""
     return LastView(
         when=str(line.get("due") or str(line.get("time", "")).partition("@")[2] or line["at"]), kind=line["kind"],
         what=short(line.get("outcome") or line.get("reason") or line["kind"]),
-        says=short(line.get("says") or (f"{line['by']}: {line['because']}" if "because" in line else ""), 1000), run=line.get("run") or None,
+        says=short(line.get("says") or by, 1000), run=line.get("run") or None,
     )  # fmt: skip
