@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gameday.model.schedule import Schedule
     from gameday.schedules.due import Board
     from gameday.schedules.past import Past
+    from gameday.wiring.recurring import Standing
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 BY = click.option("--by", required=True, metavar="ROLE", help="Who says so.")
@@ -32,8 +33,8 @@ def schedule() -> None:
 @JSON
 def list_(as_json: bool) -> None:
     """Each schedule, what became of its last time, and when it is due next."""
-    content, board, past, now = _standing()
-    rows = [_row(loaded.model, board, past, now) for loaded in content.schedules.values()]
+    found = _recurring()
+    rows = [found.row(loaded.model) for loaded in found.content.schedules.values()]
     if as_json:
         return click.echo(json.dumps(rows, indent=2))
     if not rows:
@@ -46,44 +47,15 @@ def list_(as_json: bool) -> None:
         click.echo(f"    last  {row['last'] or 'not yet'}")
 
 
-def _row(held: Schedule, board: Board, past: Past, now: Ms) -> dict[str, Any]:
-    from gameday.clock import iso
-    from gameday.schedules.due import upcoming
-
-    upcoming_ = next(upcoming(held, now), None)
-    last = past.last.get(held.id)
-    told = f"{last['time'].partition('@')[2]} {last.get('outcome') or 'skipped: ' + last['reason']}" if last else None
-    return {"schedule": held.id, "scenario": held.scenario, "environment": held.environment, "cron": held.cron,
-            "tz": held.tz, "owner": held.owner, "next": upcoming_ and iso(upcoming_.start), "last": told,
-            "active": past.active.get(held.id), "stopped": _stopped(board, held, past, now)}  # fmt: skip
-
-
-def _stopped(board: Board, held: Schedule, past: Past, now: Ms) -> str | None:
-    """Why its next time would be skipped whenever it comes."""
-    from gameday.schedules.due import Time
-
-    decision = board.decide(Time(now, held.id, now), past, now)
-    lasting = {"paused", "paused after breaches", "previous run not closed", "expired"}
-    return f"{decision.reason}: {decision.says}" if decision.reason in lasting else None
-
-
 @schedule.command("next", epilog="Example: gameday schedule next weekly --count 5")
 @click.argument("ident", metavar="[ID]", required=False)
 @click.option("--count", default=SHOWN, show_default=True, type=click.IntRange(1, 1000), help="How many.")
 @JSON
 def next_(ident: str | None, count: int, as_json: bool) -> None:
     """The next times of all schedules, or of ID, and which of them its calendars skip."""
-    from itertools import islice
-
-    from gameday.clock import iso
-
-    content, board, past, now = _standing()
-    wanted = [_known(content, ident).id] if ident else list(content.schedules)
-    rows = []
-    for time in islice(_merged(content, wanted, now), count):
-        found = board.decide(time, past, time.start)
-        skip = {"reason": found.reason, "says": found.says} if found.act == "skip" else {}
-        rows.append({"schedule": time.schedule, "due": iso(time.due), "start": iso(time.start), **skip})
+    found = _recurring()
+    wanted = [_known(found.content, ident).id] if ident else list(found.content.schedules)
+    rows = found.nexts(_merged(found.content, wanted, found.now), count)
     if as_json:
         return click.echo(json.dumps(rows, indent=2))
     for row in rows:
@@ -105,15 +77,12 @@ def _merged(content: Content, wanted: list[str], now: Ms) -> Iterator[Any]:
 @JSON
 def why(ident: str, count: int, as_json: bool) -> None:
     """What became of the last times of ID, and the reason of each that was skipped."""
-    from gameday.schedules.log import Log
-
-    content, *_ = _standing()
-    _known(content, ident)
-    kinds = {"skipped", "ended", "paused", "resumed"}
-    lines = [line for line in Log(content.root).read() if line.get("schedule") == ident and line["kind"] in kinds]
+    found = _recurring()
+    _known(found.content, ident)
+    lines = found.lasts(ident, count)
     if as_json:
-        return click.echo(json.dumps(lines[-count:], indent=2))
-    for line in lines[-count:]:
+        return click.echo(json.dumps(lines, indent=2))
+    for line in lines:
         what = line.get("outcome") or line.get("reason") or line["kind"]
         says = line.get("says") or line.get("because") or ""
         click.echo(f"{line.get('due') or line['at']}  {line['kind']:8} {what}  {line.get('run') or ''} {says}".rstrip())
@@ -219,19 +188,19 @@ def _due_within(held: Schedule, now: Ms, text: str) -> bool:
 
 
 # ---- what they share
-def _standing() -> tuple[Content, Board, Past, Ms]:
+def _recurring() -> Standing:
     """The schedules of this workspace as they stand now."""
     from gameday.clock import wall_ms
     from gameday.library import workspace_or_here
-    from gameday.model.load import load_content
-    from gameday.schedules.log import Log
-    from gameday.schedules.past import fold
-    from gameday.wiring.freezing import freezes_of
-    from gameday.wiring.scheduling import board_of
+    from gameday.wiring.recurring import standing
 
-    root, now = workspace_or_here(), wall_ms()
-    content, past = load_content(root), fold(Log(root).read())
-    return content, board_of(content, past, now, freezes_of(content)), past, now
+    return standing(workspace_or_here(), wall_ms())
+
+
+def _standing() -> tuple[Content, Board, Past, Ms]:
+    """Its parts."""
+    found = _recurring()
+    return found.content, found.board, found.past, found.now
 
 
 def _known(content: Content, ident: str) -> Schedule:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from gameday import __version__
 from gameday.clock import Anchor, Clock, Ms, ScenarioClock
-from gameday.console import acting, api, beginning, door, pages, sheets
+from gameday.console import acting, api, beginning, debriefing, door, pages, recurring, sheets
 from gameday.console.access import Keyring
 from gameday.console.guarding import Guarded
 from gameday.console.limits import Limits, Rates
@@ -77,8 +77,8 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/api/openapi.json", redirect_slashes=False,
     )  # fmt: skip
     app.state.console = console
-    for router in (door.router, api.router, acting.router, beginning.router, pages.router):
-        app.include_router(router)
+    for part in (door, api, acting, debriefing, beginning, recurring, pages):
+        app.include_router(part.router)
     _tell_errors(app)
     app.add_middleware(
         Guarded, hosts=LOOPBACK | {h.lower() for h in settings.hosts}, limits=console.limits, rates=settings.rates,

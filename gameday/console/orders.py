@@ -27,7 +27,7 @@ def kind_of(action: Action) -> Kind | None:
 
 def served(action: Action) -> bool:
     """Whether the console can do this now."""
-    return action in ("start", "link") or kind_of(action) is not None
+    return action in ("start", "link", "debrief") or kind_of(action) is not None
 
 
 class Order(BaseModel):

@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from gameday.console import api, beginning, shelf
+from gameday.console import api, beginning, debriefing, recurring, shelf
 from gameday.console.access import Grant
 from gameday.console.door import Session, allowed, console_of
 from gameday.console.lanes import lanes
@@ -60,6 +60,12 @@ def services(request: Request, grant: Session) -> Response:
     return sheet(request, "services.html", grant, services=api.services(request, grant))
 
 
+@router.get("/schedules")
+def schedules(request: Request, grant: Session) -> Response:
+    """What recurs."""
+    return sheet(request, "schedules.html", grant, schedules=recurring.schedules(request, grant), tones=TONES)
+
+
 @router.get("/runs/{ref}")
 async def run(request: Request, ref: api.Ref, grant: Session) -> Response:
     """A run as it goes on, for whoever looks."""
@@ -93,3 +99,11 @@ async def people(request: Request, ref: api.Ref, grant: Session) -> Response:
     links = [one for one in beginning.links(request, grant) if one.run == found.known.name]
     roles = shelf.roles(found.known.plan)
     return sheet(request, "people.html", grant, head=_head(request, found, grant), roles=roles, links=links)
+
+
+@router.get("/runs/{ref}/debrief")
+async def debrief(request: Request, ref: api.Ref, grant: Session) -> Response:
+    """The debrief of a run that ended."""
+    view = await debriefing.debrief(request, ref, grant)
+    top = _head(request, await api.followed(request, ref, grant), grant)
+    return sheet(request, "debrief.html", grant, head=top, debrief=view, text=True)

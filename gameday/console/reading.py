@@ -22,7 +22,7 @@ from gameday.reports.telling import short
 from gameday.reports.words import offset
 
 SharesUsed = Callable[[Plan, State, Ms], dict[str, float | None]]
-AFTER_THE_END = frozenset({"link", "debrief", "start"})
+AFTER_THE_END = frozenset({"link", "start"})
 MINE = "mine"
 
 
@@ -54,6 +54,8 @@ def head(known: Known, grant: Grant, wall: Ms) -> v.Head:
 
 
 def _now(known: Known, action: Action) -> bool:
+    if action == "debrief":
+        return known.over
     return served(action) and (action in AFTER_THE_END or (known.live and not known.over))
 
 

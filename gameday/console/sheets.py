@@ -69,12 +69,16 @@ def sheet(request: Request, template: str, grant: Grant | None = None, *, head: 
 def _pages(grant: Grant, head: Head | None) -> list[tuple[str, str]]:
     """The pages that this role may open."""
     found = [] if grant.role == "player" else [("/runs", "Runs"), ("/services", "Services")]
+    if grant.everywhere and grant.role in ("facilitator", "evaluator"):  # recurring.may_see; it imports what we serve
+        found.append(("/schedules", "Schedules"))
     if head is None:
         return found or [("/runs/mine", "Game day")]
     run = f"/runs/{head.ref}"
     found.append((run, "Game day" if grant.role == "player" else "Live"))
     if grant.role in ("facilitator", "evaluator") or (grant.role == "reader" and head.status == "ended"):
         found += [(f"{run}/plan", "Plan"), (f"{run}/report", "Report")]
+    if grant.may("debrief") and head.status == "ended":
+        found.append((f"{run}/debrief", "Debrief"))
     if grant.may("link"):
         found.append((f"{run}/people", "People"))
     return found

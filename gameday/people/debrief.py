@@ -7,9 +7,11 @@ one run as it ended. An answer is of a role, or of nobody; names are never asked
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from gameday.clock import Ms
@@ -50,14 +52,26 @@ def answer(run_dir: Path, said: Sequence[tuple[str, str]], role: str | None, wal
         write = "gameday note while the run goes on; gameday debrief when it has ended"
         raise could_not_start("RUN_NOT_ENDED", f"run {run_dir.name} has not ended", write, run_dir)
     path, head = run_dir / DEBRIEF, hashlib.sha256(events[-1].line()).hexdigest()
-    journal = Journal.open(path) if path.exists() else Journal.create(path)
+    with _alone(run_dir):
+        journal = Journal.open(path) if path.exists() else Journal.create(path)
+        try:
+            journal.claim(os.getpid(), wall, wall)
+            if not any(e.type == "debrief.opened" for e in read(path)[0]):
+                journal.append(Draft("debrief.opened", {"run": run_dir.name, "journal_head_sha256": head}), wall, wall)
+            return [journal.append(_draft(question, text, role), wall, wall) for question, text in said]
+        finally:
+            journal.close()
+
+
+@contextmanager
+def _alone(run_dir: Path) -> Iterator[None]:
+    """Several speak at once after a run: each waits for the one before, else the later claim ends the earlier."""
+    fd = os.open(run_dir, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        journal.claim(os.getpid(), wall, wall)
-        if not any(e.type == "debrief.opened" for e in read(path)[0]):
-            journal.append(Draft("debrief.opened", {"run": run_dir.name, "journal_head_sha256": head}), wall, wall)
-        return [journal.append(_draft(question, text, role), wall, wall) for question, text in said]
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
     finally:
-        journal.close()
+        os.close(fd)
 
 
 def _draft(question: str, text: str, role: str | None) -> Draft:

@@ -1,5 +1,6 @@
 """A game day in a browser, at speed 1, with real processes: a facilitator starts it, a player on a phone acknowledges
-and follows the runbook, an evaluator and a reader watch, the facilitator holds, goes on and aborts."""
+and follows the runbook, an evaluator scores, a reader watches, the facilitator holds, goes on and aborts, and after it
+the player says what nobody saw."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gameday.journal.store import read
+from gameday.people.debrief import answers_of
 from tests.console.browsers import PHONE, WIDE, Person, chromium, person
 from tests.system.a_day import REAL_LOOKING, gameday, new_workspace
 
@@ -77,6 +79,28 @@ def play(player: Person) -> None:
     assert LATER not in page.content()
 
 
+def score(evaluator: Person) -> None:
+    """The evaluator scores how the page was taken, by keyboard."""
+    page = evaluator.page
+    page.get_by_role("button", name="Score: The on-call engineer is paged").press("Enter")
+    page.get_by_role("dialog").get_by_label("Performed", exact=True).check()
+    page.get_by_role("dialog").get_by_role("button", name="Score").press("Enter")
+    expect(page.locator("[aria-labelledby=h-steps]")).to_contain_text("scored: performed")
+    assert evaluator.faults("dark", WIDE) == []
+
+
+def debrief(player: Person, facilitator: Person) -> None:
+    """The player answers on the phone, anonymously; the facilitator reads it, and no role with it."""
+    page = player.page
+    page.get_by_role("link", name="To the debrief").click()
+    page.get_by_label("What surprised you?").fill("The phone number was wrong")
+    page.get_by_label("Anonymous").check()
+    page.get_by_role("button", name="Write it down").click()
+    expect(page.locator("#said")).to_contain_text("Written down")
+    facilitator.page.get_by_role("link", name="To the debrief").click()
+    expect(facilitator.page.locator("#answers")).to_contain_text("anonymous The phone number was wrong")
+
+
 def lead(facilitator: Person, watchers: list[Person]) -> None:
     """The facilitator holds, goes on and aborts; everybody sees it."""
     page = facilitator.page
@@ -100,9 +124,12 @@ def the_day(browser: Browser, workspace: Path) -> tuple[str, list[Person]]:
         expect(reader.page.locator("#log")).to_contain_text("The standby is fine")
         expect(evaluator.page.locator("[aria-labelledby=h-steps]")).to_contain_text("The supervisor calls")
         assert LATER not in reader.page.content()
+        score(evaluator)
         lead(facilitator, [player, evaluator, reader])
+        debrief(player, facilitator)
         facilitator.page.get_by_role("link", name="Report").click()
         expect(facilitator.page.locator("article")).to_contain_text("Five minutes with people in them")
+        expect(reader.page.get_by_role("link", name="To the debrief")).to_have_count(0)
     finally:
         gameday(workspace, "abort", "--run", run)  # refused when it has ended
     return run, [facilitator, player, evaluator, reader]
@@ -115,10 +142,14 @@ def test_a_game_day_in_a_browser(tmp_path: Path) -> None:
     with chromium() as browser, console(workspace):
         run, people = the_day(browser, workspace)
         assert [someone.wrong for someone in people] == [[], [], [], []]
-    events = read(workspace / ".gameday" / "runs" / run / "journal.jsonl")[0]
+    folder = workspace / ".gameday" / "runs" / run
+    events = read(folder / "journal.jsonl")[0]
     did = {(e.type, e.who) for e in events}
     assert {("hold.started", "facilitator"), ("hold.ended", "facilitator"), ("abort.asked", "facilitator")} <= did
     assert {("prompt.acknowledged", "payments-on-call"), ("note", "payments-on-call")} <= did
     assert [e.what["status"] for e in events if e.type == "run.ended"] == ["aborted"]
+    assert any(e.type == "step.scored" and e.who == "evaluator" for e in events)
+    assert [(e.who, e.what["text"]) for e in answers_of(folder)] == [("anonymous", "The phone number was wrong")]
+    assert "The phone number was wrong" in (folder / "report.md").read_text("utf-8")
     assert "fault.gone" in {e.type for e in events}
     assert any(e.type == "task.step_done" and e.what["number"] == 1 for e in events)

@@ -26,12 +26,13 @@ export function loud(view, now) {
   const lines = [];
   if (head.status === "aborting") lines.push(["bad", "STOPPING: every fault is being taken back."]);
   if (head.status === "held") lines.push(["", `HELD for ${span(now - head.held_since_ms)}: the timeline waits, faults stay active.`]);
-  if (head.status === "ended") lines.push([head.ended === "completed" ? "good" : "bad", `The run has ended: ${head.ended}.`]);
+  if (head.status === "ended") lines.push([head.ended === "completed" ? "good" : "bad", `The run has ended: ${head.ended}. `,
+    may(view, "debrief") && h("a", { href: `/runs/${encodeURIComponent(head.ref)}/debrief` }, "To the debrief")]);
   if (head.status === "not conducted") lines.push(["bad", view.kind === "player" ? "The game day is interrupted. Wait for the facilitator."
     : "NOBODY CONDUCTS this run, and it has not ended: gameday recover takes back what is still active."]);
   if (view.away) lines.push(["", "You are out of reach now, says the scenario: somebody else acts for you."]);
   if (view.refused) lines.push(["", "Your access has expired, says the scenario: what you do here is refused until it is restored."]);
-  return lines.map(([tone, words], index) => h("p", { key: index, class: tone }, words));
+  return lines.map(([tone, ...words], index) => h("p", { key: index, class: tone }, ...words));
 }
 
 /** The buttons of who runs the day, and the note that everybody may write. */
