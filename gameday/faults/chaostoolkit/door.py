@@ -8,6 +8,7 @@ stops honest code that goes astray, as the guard of a rehearsal does: code that 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import wraps
 from typing import Any
@@ -28,7 +29,7 @@ class WorkerDoor:
 
     def allow(self, environment: Mapping[str, Any]) -> None:
         """From now on calls are held against this environment (its definition, as JSON)."""
-        self._door = Door(Environment.model_validate(environment))
+        self._door = Door(Environment.model_validate_json(json.dumps(environment)))
 
     def stand(self) -> None:
         """In each botocore session that is made from now on, for as long as this process lives."""
