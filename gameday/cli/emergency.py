@@ -63,7 +63,9 @@ def _confirm(found: RunLevers, release: bool, given: str | None) -> None:
     account = found.plan.environment_definition.account
     does = "lets experiments begin again" if release else "stops EVERY FIS experiment, those of others too,"
     if given is None and sys.stdin.isatty():
-        given = click.prompt(f"This {does} in {', '.join(found.places)}. Type the account's number to do it", default="")
+        given = click.prompt(
+            f"This {does} in {', '.join(found.places)}. Type the account's number to do it", default=""
+        )
     if given != account:
         write = f"--confirm {account}; gameday abort stops this run alone"
         raise could_not_start("NOT_CONFIRMED", "nothing was done: the account's number was not given", write)

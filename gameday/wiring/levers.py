@@ -1,5 +1,6 @@
-"""The safety levers that a run's faults are under, one for each Region in which it starts any, from outside the run: engaged when its conductor cannot, and disengaged by a
-person. What was engaged stays on the ledger of the run until it is released."""
+"""The safety levers that a run's faults are under, one for each Region in which it starts any, from outside the run:
+engaged when its conductor cannot, and disengaged by a person. What was engaged stays on the ledger of the run until it
+is released."""
 
 from __future__ import annotations
 

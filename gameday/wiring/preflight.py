@@ -75,8 +75,9 @@ def preflight(
     more: Checks = (),
 ) -> Checked:
     """Look at everything; nothing is raised for what is found. ``bench`` None: nothing is made in AWS, so the provider
-    does not resolve the targets. ``more`` are the checks of the workspace. From here on only what the plan calls leaves. CouldNotStart when it is not known in
-    whose account we are, or when what the dry start made could not be taken back (LEFTOVERS)."""
+    does not resolve the targets. ``more`` are the checks of the workspace. From here on only what the plan calls
+    leaves. CouldNotStart when it is not known in whose account we are, or when what the dry start made could not be
+    taken back (LEFTOVERS)."""
     sockets.aws.door = door_of(plan)
     look, done = Look(plan, sockets, clock, "preflight"), Checked()
     for name, check in (*READS, *more):

@@ -48,7 +48,9 @@ def contacts(plan: Plan, content: Content) -> Iterator[Finding]:
     roster = content.roster.model if content.roster else None
     if roster is None or (roster.scenarios and plan.scenario not in roster.scenarios):
         what = f"no roster.yaml says who is {', '.join(asked)} on this day"
-        yield Finding(Problem("ROLE_NOT_REACHED", what, "roster.yaml: who holds them, and contacts", severity="warning"))
+        yield Finding(
+            Problem("ROLE_NOT_REACHED", what, "roster.yaml: who holds them, and contacts", severity="warning")
+        )
         return
     deputies = {held: plan.deputies[held] for held in asked if held in plan.deputies}
     for role in dict.fromkeys((*asked, *deputies.values())):

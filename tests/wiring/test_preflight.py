@@ -124,9 +124,7 @@ def test_an_engaged_safety_lever_blocks(plan: Plan, up: client.Rehearsal, tmp_pa
         fis.close()
 
 
-def test_the_lever_of_another_region_that_a_fault_is_started_in_is_read_there(
-    plan: Plan, up: client.Rehearsal
-) -> None:
+def test_the_lever_of_another_region_that_a_fault_is_started_in_is_read_there(plan: Plan, up: client.Rehearsal) -> None:
     aws = Aws(REHEARSAL_ENVIRONMENT, up.endpoint)
     (step,) = plan.steps
     assert step.fault
