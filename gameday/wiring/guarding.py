@@ -30,7 +30,7 @@ def guard_problems(plan: Plan, aws: Aws) -> list[Problem]:
 
 def _alarms(watched: Sequence[Signal], aws: Aws) -> dict[str, Any]:
     """Each alarm by its signal, read in the account and Region of that: two of one name are two alarms."""
-    found = {}
+    found: dict[str, Any] = {}
     for place, signals in by_home(watched):
         names = {signal.id: str(signal.query["alarm"]) for signal in signals}
         with told("cloudwatch DescribeAlarms"):

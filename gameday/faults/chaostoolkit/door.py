@@ -42,7 +42,7 @@ class WorkerDoor:
             made(session, *args, **keys)
             session.get_component("event_emitter").register_last(AT, self._leaves)
 
-        Session.__init__ = with_door  # type: ignore[method-assign]  # an extension makes sessions itself, in any way
+        Session.__init__ = with_door  # an extension makes sessions itself, in any way
 
     def _leaves(self, params: Any, model: Any, context: Any = None, **_: Any) -> None:
         """A botocore handler, after all others that may change the parameters: Refused for what must not leave."""
