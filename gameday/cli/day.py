@@ -191,11 +191,15 @@ class Day:
         from gameday.clock import to_datetime
         from gameday.wiring.findings import asked_waivers, filed_waivers
         from gameday.wiring.preflight import Bench, preflight
+        from gameday.wiring.readying import workspace_checks
 
         by = "unattended" if self.wishes.unattended else "facilitator"
         waivers = asked_waivers(self.wishes.waive, self.wishes.because, by)
         waivers += filed_waivers(content, plan.scenario, plan.environment, to_datetime(clock.wall()).date())
-        checked = preflight(plan, filled, clock, bench=Bench(root, rehearsal), waivers=waivers, show=self._check_line)
+        more = workspace_checks(content, unattended=self.wishes.unattended)
+        checked = preflight(
+            plan, filled, clock, bench=Bench(root, rehearsal), waivers=waivers, show=self._check_line, more=more
+        )
         for finding in checked.findings:
             if finding.waived or finding.problem.severity != "error":
                 mark = f"\n    waived by {finding.waived.by}: {finding.waived.because}" if finding.waived else ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from gameday.wiring.levers import RunLever
+    from gameday.wiring.levers import RunLevers
 
 ANSWERED, FAILED, ENGAGED = 0, 5, 4
 
@@ -26,17 +26,17 @@ ANSWERED, FAILED, ENGAGED = 0, 5, 4
 @click.option("--run", metavar="RUN", help="Its id, how it begins, or its folder; else the live or the newest one.")
 @click.option("--as", "role", metavar="ROLE", default="facilitator", show_default=True, help="The role that acts.")
 def emergency(release: bool, status: bool, why: str, confirm: str | None, run: str | None, role: str) -> None:
-    """Abort the run AND engage the FIS safety lever: every experiment in the account and Region stops, whoever began
-    it, and none can begin until a person says --release.
+    """Abort the run AND engage the FIS safety lever: every experiment in the account stops, whoever began it, in
+    each Region in which the run starts faults, and none can begin until a person says --release.
 
     Exit code: 0 done (for --status: not engaged), 4 --status found it engaged, 5 it could not be done.
     """
     from gameday.library import workspace_or_here
     from gameday.runs import find_run
-    from gameday.wiring.levers import RunLever
+    from gameday.wiring.levers import RunLevers
 
     root = workspace_or_here()
-    found = RunLever(root, find_run(root, run))
+    found = RunLevers(root, find_run(root, run))
     if status:
         _status(found)
     _confirm(found, release, confirm)
@@ -45,14 +45,15 @@ def emergency(release: bool, status: bool, why: str, confirm: str | None, run: s
     _engage(found, why or "asked", role)
 
 
-def _status(found: RunLever) -> None:
-    state = found.read()
-    because = f": {state.reason}" if state.reason else ""
-    click.echo(f"The FIS safety lever of {found.place} is {state.status}{because}")
-    sys.exit(ENGAGED if state.engaged else ANSWERED)
+def _status(found: RunLevers) -> None:
+    states = found.read()
+    for place, state in states.items():
+        because = f": {state.reason}" if state.reason else ""
+        click.echo(f"The FIS safety lever of {place} is {state.status}{because}")
+    sys.exit(ENGAGED if any(state.engaged for state in states.values()) else ANSWERED)
 
 
-def _confirm(found: RunLever, release: bool, given: str | None) -> None:
+def _confirm(found: RunLevers, release: bool, given: str | None) -> None:
     """Typed, because it is not about our own run alone."""
     from gameday.errors import could_not_start
     from gameday.model.workspace import REHEARSAL
@@ -62,13 +63,15 @@ def _confirm(found: RunLever, release: bool, given: str | None) -> None:
     account = found.plan.environment_definition.account
     does = "lets experiments begin again" if release else "stops EVERY FIS experiment, those of others too,"
     if given is None and sys.stdin.isatty():
-        given = click.prompt(f"This {does} in {found.place}. Type the account's number to do it", default="")
+        given = click.prompt(
+            f"This {does} in {', '.join(found.places)}. Type the account's number to do it", default=""
+        )
     if given != account:
         write = f"--confirm {account}; gameday abort stops this run alone"
         raise could_not_start("NOT_CONFIRMED", "nothing was done: the account's number was not given", write)
 
 
-def _release(found: RunLever, why: str, role: str) -> None:
+def _release(found: RunLevers, why: str, role: str) -> None:
     from gameday.errors import could_not_start
     from gameday.runs import is_live
 
@@ -76,23 +79,25 @@ def _release(found: RunLever, why: str, role: str) -> None:
         write = "gameday abort, and wait until it has ended"
         raise could_not_start("RUN_LIVE", f"{found.run_dir.name} still goes on", write, found.run_dir)
     done = found.release(why, role)
-    said = "is disengaged: experiments can begin again" if done else "was not engaged"
-    click.echo(f"The FIS safety lever of {found.place} {said}.")
+    for place in found.places:
+        said = "is disengaged: experiments can begin again" if done.get(place) else "was not engaged"
+        click.echo(f"The FIS safety lever of {place} {said}.")
     sys.exit(ANSWERED)
 
 
-def _engage(found: RunLever, why: str, role: str) -> None:
+def _engage(found: RunLevers, why: str, role: str) -> None:
     from gameday.cli.day import engaged_words
     from gameday.errors import could_not_start
     from gameday.runs import is_live
 
     if is_live(found.run_dir) and _conducted(found.run_dir, why, role):
         return
-    if found.lever is None:
+    if not found.levers:
         write = f"gameday recover {found.run_dir.name}"
         raise could_not_start("LEVER_GONE", "the rehearsal of this run has ended, and its lever with it", write)
     found.engage(why, role)
-    click.echo(engaged_words(found.place, found.run_dir.name))
+    for place in found.places:
+        click.echo(engaged_words(place, found.run_dir.name))
     click.echo(f"What the run itself injected: gameday recover {found.run_dir.name}", err=True)
 
 

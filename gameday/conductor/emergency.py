@@ -22,11 +22,25 @@ def lever_place(environment: Environment) -> str:
     return f"{environment.account}/{environment.region}"
 
 
+def lever_regions(plan: Plan) -> tuple[str, ...]:
+    """The Regions whose levers the day's faults are under: those in which FIS starts them, in the plan's order; the
+    environment's first for a day without any. A fault in other accounts is started from the environment's own."""
+    first = plan.environment_definition.region
+    faults = (step.fault for step in plan.steps if step.fault and step.fault.provider == "fis")
+    found = dict.fromkeys(fault.region or first for fault in faults)
+    return tuple(found) or (first,)
+
+
+def lever_places(plan: Plan) -> tuple[str, ...]:
+    """The same, as journal and ledger call the levers."""
+    environment = plan.environment_definition
+    return tuple(lever_place(environment.at(None, region)) for region in lever_regions(plan))
+
+
 def lever_actions(plan: Plan, state: State) -> Iterator[EngageLever]:
     """The levers that were asked for and that nobody has seen engaged yet."""
-    place = lever_place(plan.environment_definition)
-    if state.emergency is not None and place not in state.levers:
-        yield EngageLever(place)
+    if state.emergency is not None:
+        yield from (EngageLever(place) for place in lever_places(plan) if place not in state.levers)
 
 
 def lever_awaited(plan: Plan, state: State, now: Ms) -> bool:

@@ -52,6 +52,7 @@ def _fis(plan: Plan) -> Iterator[Statement]:
     made = tuple(dict.fromkeys(place.arn("fis", "experiment-template/*") for place in grounds))
     ran = tuple(dict.fromkeys(place.arn("fis", "experiment/*") for place in grounds))
     kinds = tuple(dict.fromkeys(p.arn("fis", f"action/{ident}") for p in grounds for ident in _action_ids(plan)))
+    levers = tuple(dict.fromkeys(place.arn("fis", "safety-lever/*") for place in grounds or (where,)))
     keys: Conditions = {**_TAGGING, "ForAllValues:StringEquals": {"aws:TagKeys": (RUN_TAG, STEP_TAG)}}
     rules: Sequence[tuple[str, str, tuple[str, ...], Conditions]] = (
         ("GetAction", "FisActions", kinds, {}),
@@ -65,15 +66,15 @@ def _fis(plan: Plan) -> Iterator[Statement]:
         ("DeleteExperimentTemplate", "FisLeaveNothing", made, _TAGGED),
         ("ListExperiments", "FisFind", ("*",), {}),
         ("ListExperimentTemplates", "FisFind", ("*",), {}),
-        ("GetSafetyLever", "FisLever", (where.arn("fis", "safety-lever/*"),), {}),
+        ("GetSafetyLever", "FisLever", levers, {}),
     )
     for operation, sid, resources, conditions in rules:
         if operation in used and resources:
             needed, why = bool(made) or sid != "FisFind", "inject through FIS, and take it back"
             yield Statement(sid, (f"fis:{operation}",), resources, conditions, why, needed)
     if "UpdateSafetyLeverState" in used:
-        lever, why = (where.arn("fis", "safety-lever/*"),), "gameday emergency: stop every experiment of the account"
-        yield Statement("FisEmergency", ("fis:UpdateSafetyLeverState",), lever, why=why, needed=False)
+        why = "gameday emergency: stop every experiment of the account"
+        yield Statement("FisEmergency", ("fis:UpdateSafetyLeverState",), levers, why=why, needed=False)
     for operation in sorted(used - {rule[0] for rule in rules} - {"UpdateSafetyLeverState"}):
         yield Statement("FisOther", (f"fis:{operation}",), why="a FIS call whose resources are not known here")
     if "CreateExperimentTemplate" in used:

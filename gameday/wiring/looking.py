@@ -9,6 +9,7 @@ from typing import Any
 
 from gameday.aws import CallFailed, told
 from gameday.clock import Clock
+from gameday.conductor.emergency import lever_regions
 from gameday.conductor.perform import order_of
 from gameday.conductor.sampling import POINTWISE, sources
 from gameday.errors import CouldNotStart, GamedayError, Problem
@@ -225,18 +226,22 @@ def incidents(look: Look) -> Iterator[Finding]:
 
 
 def lever(look: Look) -> Iterator[Finding]:
-    """The safety lever is disengaged; and how far our clock is from that of the answer."""
+    """The safety lever of each Region that faults are started in is disengaged; and how far our clock is from that of
+    the first answer."""
     if look.plan.method == "tabletop":
         return
-    before = look.clock.wall()
-    with told("fis GetSafetyLever"):
-        asked = look.sockets.aws.client("fis").get_safety_lever(id="default")
-    after = look.clock.wall()
-    state = asked["safetyLever"]["state"]
-    if state["status"] != "disengaged":
-        what = f"the safety lever is {state['status']} ({state.get('reason', '')}): FIS would start nothing"
-        yield _error("SAFETY_LEVER_ENGAGED", what, "disengage it, once what it was engaged for is over")
-    yield from _clocks(look, asked, before, after)
+    for number, region in enumerate(lever_regions(look.plan)):
+        before = look.clock.wall()
+        with told(f"fis GetSafetyLever in {region}"):
+            asked = look.sockets.aws.client("fis", None, region).get_safety_lever(id="default")
+        after = look.clock.wall()
+        state = asked["safetyLever"]["state"]
+        if state["status"] != "disengaged":
+            what = f"the safety lever of {region} is {state['status']} ({state.get('reason', '')})"
+            write = "disengage it, once what it was engaged for is over"
+            yield _error("SAFETY_LEVER_ENGAGED", f"{what}: FIS would start nothing there", write, region)
+        if number == 0:
+            yield from _clocks(look, asked, before, after)
 
 
 def _clocks(look: Look, asked: Any, before: int, after: int) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ from gameday.wiring import looking
 from gameday.wiring.findings import Checked, Finding, Line, Waived, judged
 from gameday.wiring.locks import LEDGER, PLAN, take_lock
 from gameday.wiring.looking import Look
+from gameday.wiring.readying import Checks
 from gameday.wiring.rehearsing import remember
 from gameday.wiring.sockets import Sockets
 
@@ -71,13 +72,15 @@ def preflight(
     bench: Bench | None = None,
     waivers: Sequence[Waived] = (),
     show: Show = lambda line: None,
+    more: Checks = (),
 ) -> Checked:
     """Look at everything; nothing is raised for what is found. ``bench`` None: nothing is made in AWS, so the provider
-    does not resolve the targets. From here on only what the plan calls leaves. CouldNotStart when it is not known in
-    whose account we are, or when what the dry start made could not be taken back (LEFTOVERS)."""
+    does not resolve the targets. ``more`` are the checks of the workspace. From here on only what the plan calls
+    leaves. CouldNotStart when it is not known in whose account we are, or when what the dry start made could not be
+    taken back (LEFTOVERS)."""
     sockets.aws.door = door_of(plan)
     look, done = Look(plan, sockets, clock, "preflight"), Checked()
-    for name, check in READS:
+    for name, check in (*READS, *more):
         _take(done, look, name, list(_looked(check, look, name)), waivers, show)
     if bench is not None:
         if done.ready:

@@ -64,9 +64,9 @@ class Sockets:
 
     @property
     def levers(self) -> Mapping[str, Lever]:
-        """The safety levers of the environment, by account and Region."""
-        environment = self.aws.environment
-        return {lever_place(environment): lever_of(environment, self.aws.endpoint)}
+        """The safety levers of the environment, by account and Region: one for each of its Regions. None is called."""
+        every = [self.aws.environment.at(None, region) for region in self.aws.environment.regions]
+        return {lever_place(there): lever_of(there, self.aws.endpoint) for there in every}
 
     def hear(self, listener: Listener) -> None:
         """Tell of each answer of AWS, and of the observers that ask others."""

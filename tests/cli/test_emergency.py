@@ -18,7 +18,7 @@ from gameday.journal.inbox import Command, take
 from gameday.journal.store import Journal
 from gameday.model.workspace import REHEARSAL_ENVIRONMENT
 from gameday.runs import LOCK, make_run
-from gameday.wiring.levers import RunLever
+from gameday.wiring.levers import RunLevers
 from tests.cli.live_run import GO, plan
 from tests.cli.test_act import conducted
 from tests.conductor.a_slow_aws import SlowAws, serving
@@ -90,11 +90,11 @@ def test_the_lever_of_a_rehearsal_that_has_ended_is_gone_with_it(workspace: Path
 def test_without_a_conductor_the_lever_is_engaged_from_here_and_only_a_person_releases_it(workspace: Path) -> None:
     run, aws = a_run(workspace, production=False), SlowAws()
     with serving(aws) as endpoint:
-        found = RunLever(workspace, run)
-        found.lever = SafetyLever(Aws(REHEARSAL_ENVIRONMENT, endpoint))
+        found = RunLevers(workspace, run)
+        found.levers = {found.places[0]: SafetyLever(Aws(REHEARSAL_ENVIRONMENT, endpoint))}
         assert found.engage("customers are hit", "facilitator")
-        assert aws.lever == "engaged" and found.read().engaged
-        assert outstanding(run / "undo.jsonl").engaged[found.place]["who"] == "facilitator"
+        assert aws.lever == "engaged" and found.read()[found.places[0]].engaged
+        assert outstanding(run / "undo.jsonl").engaged[found.places[0]]["who"] == "facilitator"
         assert found.release("it is over", "facilitator")
         assert aws.lever == "disengaged"
         assert outstanding(run / "undo.jsonl").engaged == {}
@@ -105,8 +105,26 @@ def test_the_ledger_of_a_run_that_is_conducted_is_left_to_its_conductor(workspac
     Ledger(run / "undo.jsonl").close()
     with serving(aws) as endpoint, (run / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = RunLever(workspace, run)
-        found.lever = SafetyLever(Aws(REHEARSAL_ENVIRONMENT, endpoint))
+        found = RunLevers(workspace, run)
+        found.levers = {found.places[0]: SafetyLever(Aws(REHEARSAL_ENVIRONMENT, endpoint))}
         assert found.engage("it hangs", "facilitator")
         assert aws.lever == "engaged"
     assert (run / "undo.jsonl").read_bytes().strip(b"\0") == b""
+
+
+def test_one_lever_that_cannot_be_reached_keeps_no_other_from_being_engaged_and_is_named(workspace: Path) -> None:
+    run, aws = a_run(workspace, production=False), SlowAws()
+    with serving(aws) as endpoint:
+        found = RunLevers(workspace, run)
+        place, gone = found.places[0], "111122223333/eu-west-1"
+        found.places = (gone, place)
+        found.levers = {gone: SafetyLever(Aws(REHEARSAL_ENVIRONMENT, "http://127.0.0.1:9")),
+                        place: SafetyLever(Aws(REHEARSAL_ENVIRONMENT, endpoint))}  # fmt: skip
+        with pytest.raises(CouldNotStart, match=gone):
+            found.engage("customers are hit", "facilitator")
+        assert aws.lever == "engaged"
+        assert set(outstanding(run / "undo.jsonl").engaged) == {gone, place}
+        with pytest.raises(CouldNotStart, match=gone):
+            found.release("it is over", "facilitator")
+        assert aws.lever == "disengaged"
+        assert set(outstanding(run / "undo.jsonl").engaged) == {gone, place}, "not all were seen disengaged"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gameday.conductor.emergency import PATIENCE_WALL_MS
+from gameday.conductor.emergency import PATIENCE_WALL_MS, lever_places
 from gameday.conductor.ledger import Ledger, outstanding
 from gameday.conductor.undo import undo_all
 from tests.conductor.bench import Behaviour, Bench, S, a_plan, fault
 
-PLACE = "123456789012/eu-west-2"
+PLACE, THERE = "123456789012/eu-west-2", "123456789012/eu-west-1"
 
 
 @dataclass
@@ -91,6 +91,25 @@ def test_a_lever_that_somebody_had_engaged_is_told_as_theirs(tmp_path: Path) -> 
     bench = a_bench(tmp_path, ALever(before=True)).at(60, lambda: bench.command("emergency"))
     bench.run()
     assert [e.what["already"] for e in bench.of("lever.engaged")] == [True]
+
+
+def test_each_region_that_faults_are_started_in_has_its_lever_engaged_whatever_another_does(tmp_path: Path) -> None:
+    """And no other: a Region in which the day starts nothing is not ours to stop."""
+    there, here, other = ALever(), ALever(fails=10**6), ALever()
+    bench = Bench(a_plan(fault(minutes=20), fault("there", minutes=20, region="eu-west-1")), tmp_path)
+    bench.conductor.performer.levers = {PLACE: here, THERE: there, "123456789012/us-east-1": other}
+    bench.at(60, lambda: bench.command("emergency"))
+    assert bench.run() == "aborted"
+    assert [e.what["place"] for e in bench.of("lever.engaged")] == [THERE]
+    assert {e.what["place"] for e in bench.of("lever.failed")} == {PLACE}
+    assert set(engaged(bench)) == {PLACE, THERE}
+    assert len(there.reasons) == 1 and other.reasons == []
+
+
+def test_a_day_whose_faults_are_all_elsewhere_leaves_the_first_region_alone(tmp_path: Path) -> None:
+    elsewhere = a_plan(fault("there", minutes=20, region="eu-west-1"))
+    assert lever_places(elsewhere) == (THERE,)
+    assert lever_places(a_plan(fault(minutes=20, provider="chaostoolkit"))) == (PLACE,)
 
 
 def test_an_abort_can_become_an_emergency_and_only_once(tmp_path: Path) -> None:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from gameday.aws import Aws
 from gameday.clock import VirtualClock
 from gameday.errors import CouldNotStart, Problem
-from gameday.model.scenario import ToleranceGuard
+from gameday.model.scenario import AlarmGuard, ToleranceGuard
 from gameday.model.service import Service
 from gameday.model.workload import Workload
-from gameday.model.workspace import REHEARSAL_ENVIRONMENT, Envelope, Environment
-from gameday.plan import Plan, PlannedFault
+from gameday.model.workspace import REHEARSAL_ENVIRONMENT, SECOND_REGION, Envelope, Environment
+from gameday.plan import Plan, PlannedFault, Signal
 from gameday.protocols import ProviderStatus
 from gameday.rehearsal import client
 from gameday.runs import runs_folder
 from gameday.wiring.findings import Checked, Finding, Waived, asked_waivers, judged
-from gameday.wiring.looking import Look, abort_thresholds, apart
+from gameday.wiring.guarding import guard_problems
+from gameday.wiring.looking import Look, abort_thresholds, apart, lever
 from gameday.wiring.preflight import Bench, against_plan, preflight
 from gameday.wiring.sockets import sockets
 from tests.planning.a_provider import Outlined
@@ -121,6 +122,42 @@ def test_an_engaged_safety_lever_blocks(plan: Plan, up: client.Rehearsal, tmp_pa
     finally:
         fis.update_safety_lever_state(id="default", state={"status": "disengaged", "reason": "over"})
         fis.close()
+
+
+def test_the_lever_of_another_region_that_a_fault_is_started_in_is_read_there(plan: Plan, up: client.Rehearsal) -> None:
+    aws = Aws(REHEARSAL_ENVIRONMENT, up.endpoint)
+    (step,) = plan.steps
+    assert step.fault
+    there = step.model_copy(update={"id": "there", "fault": step.fault.model_copy(update={"region": SECOND_REGION})})
+    both = plan.model_copy(update={"steps": (step, there)})
+    fis = aws.client("fis", None, SECOND_REGION)
+    fis.update_safety_lever_state(id="default", state={"status": "engaged", "reason": "a test"})
+    filled = sockets(REHEARSAL_ENVIRONMENT, up.endpoint, up.clock())
+    try:
+        found = [f.subject for f in lever(Look(both, filled, up.clock(), "r")) if f.blocks]
+        assert SECOND_REGION in found
+        assert list(filled.levers) == ["123456789012/eu-west-2", "123456789012/eu-west-1"]
+        assert cast(Any, filled.levers["123456789012/eu-west-1"]).read().engaged
+    finally:
+        fis.update_safety_lever_state(id="default", state={"status": "disengaged", "reason": "over"})
+        filled.aws.close()
+        aws.close()
+
+
+def test_the_alarm_of_a_guard_is_read_in_the_region_of_its_signal(plan: Plan, up: client.Rehearsal) -> None:
+    aws = Aws(REHEARSAL_ENVIRONMENT, up.endpoint)
+    aws.client("cloudwatch", None, SECOND_REGION).put_metric_alarm(
+        AlarmName="only-there", Namespace="N", MetricName="M", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching")  # fmt: skip
+
+    def missing(region: str | None) -> bool:
+        seen = Signal(id="a", source="cloudwatch.alarm", query={"alarm": "only-there"}, period_ms=1_000, settles_ms=0,
+                      region=region)  # fmt: skip
+        guarded = plan.model_copy(update={"signals": (seen,), "guards": (AlarmGuard(alarm="a"),)})
+        return "GUARD_ALARM_MISSING" in [p.code for p in guard_problems(guarded, aws)]
+
+    assert missing(None) and not missing(SECOND_REGION)
+    aws.close()
 
 
 def test_a_function_without_the_extension_lacks_it_until_somebody_waives_it(

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from gameday.errors import CouldNotStart, GamedayError, Problem
+from gameday.errors import CouldNotStart, GamedayError, Problem, Refused
 from gameday.faults.chaostoolkit.keeper import Keeping
 from gameday.faults.chaostoolkit.outline import outline
-from gameday.faults.chaostoolkit.settings import ChaosSettings
+from gameday.faults.chaostoolkit.settings import AnyActivity, ChaosSettings
 from gameday.faults.chaostoolkit.working import Working, environ_of, job_of, kill_group, names_in
 from gameday.model.service import Technology
 from gameday.model.workspace import Environment
@@ -72,14 +72,15 @@ class ChaosFault:
             yield Problem("CHAOS_PROCESS", what, "type: python or type: http, or --environment NAME")
 
     def start(self, order: Order, note: Note) -> Trace:
-        """Run the action. ActionFailed when it fails, is late or dies: then it is unknown how far it came."""
+        """Run the action. ActionFailed when it fails, is late or dies: then it is unknown how far it came. Refused when
+        it asked for a call outside the envelope, which was not sent; others may have been before."""
         settings = ChaosSettings.model_validate(order.settings)
         refused = [p for p in self._missing(settings) if p.severity == "error"]
         if refused:
             raise CouldNotStart(refused)
         trace = self._trace(order, settings)
         note(dict(trace))
-        job = job_of(settings.provider, settings.configuration, settings.secrets, self._endpoint is not None)
+        job = self._job(settings, settings.provider)
         key, working = (order.run, order.step), self._worker(job)
         with self._lock:
             self._working[key] = working
@@ -98,9 +99,12 @@ class ChaosFault:
         trace = {"run": order.run, "step": order.step, "token": order.token, "action": settings.provider.action,
                  "ends": _ends(order, settings), "rehearsal": str(self._endpoint is not None).lower()}  # fmt: skip
         if settings.undo:
-            loopback = self._endpoint is not None
-            trace["undo"] = job_of(settings.undo, settings.configuration, settings.secrets, loopback)
+            trace["undo"] = self._job(settings, settings.undo)
         return trace
+
+    def _job(self, settings: ChaosSettings, activity: AnyActivity) -> str:
+        loopback = self._endpoint is not None
+        return job_of(activity, settings.configuration, settings.secrets, loopback, self._environment)
 
     def _keep(self, key: Key, job: str, lasts_ms: int | None) -> str:
         """Set a watchdog, before anything is broken; returns its identity."""
@@ -117,6 +121,8 @@ class ChaosFault:
             working.begin(job)
             return
         answer = working.ask(job, settings.provider.timeout / 1000)
+        if answer.refused:
+            raise Refused(answer.refused)
         if not answer.ok:
             message = f"{settings.provider.action} failed: {answer.error}"
             raise ActionFailed(Problem("CHAOS_ACTION_FAILED", message, "correct what the action says; it is undone"))

@@ -72,7 +72,7 @@ class ChaosProbeObserver:
     def _ask(self, signal: Signal, asked: _Asked) -> Answer:
         """Ask the worker; one that was late or died is gone, and the next bucket gets a new one."""
         query = ProviderQuery.model_validate(signal.query)
-        job = _job(query, self._endpoint is not None)
+        job = _job(query, self._endpoint is not None, self._environment)
         if asked.working is None or not asked.working.alive:
             asked.working = Working(environ_of(self._environment, self._endpoint, names_in(job)))
         answer = asked.working.ask(job, query.within / 1000)
@@ -90,6 +90,6 @@ class ChaosProbeObserver:
         self._asked.clear()
 
 
-def _job(query: ProviderQuery, loopback: bool) -> str:
+def _job(query: ProviderQuery, loopback: bool, environment: Environment) -> str:
     activity = PythonActivity.model_validate(query.model_dump(exclude={"value", "within"}))
-    return json.dumps({**json.loads(job_of(activity, {}, {}, loopback)), "value": query.value})
+    return json.dumps({**json.loads(job_of(activity, {}, {}, loopback, environment)), "value": query.value})

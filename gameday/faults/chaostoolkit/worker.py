@@ -15,10 +15,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from gameday.faults.chaostoolkit.guard import Guard
+
+if TYPE_CHECKING:
+    from gameday.errors import Problem
+    from gameday.faults.chaostoolkit.door import WorkerDoor
 
 LONGEST_TEXT = 4_000
 MEMORY = 4 * 1024**3
@@ -40,24 +44,36 @@ class Worker:
     def __init__(self) -> None:
         self.guard = Guard()
         self._guarded = False
+        self._door: WorkerDoor | None = None
         self._environ: dict[str, str | None] = {}  # what secrets took from the environment, for the jobs that follow
 
     def answer(self, job: Job) -> dict[str, Any]:
         """What came of it; whatever an activity raises, SystemExit included, is an error of it and not of ours."""
         hidden: list[str] = []
         try:
-            if job["loopback"] and not self._guarded:
-                self.guard.stand()
-                self._guarded = True
+            self._bind(job)
             said = self._do(job, hidden)
         except BaseException as error:  # noqa: BLE001  # an activity is arbitrary code, and may raise anything
             words = str(error) if isinstance(error, Wrong) else f"{type(error).__name__}: {error}"
             said = {"ok": False, "error": clean(words, hidden)}
         if said["ok"] and self.guard.refused:
             said = {"ok": False, "error": f"{self.guard.refused[0]} was refused in rehearsal"}
+        if self._door and self._door.refused:  # whatever the activity made of it
+            said = {"ok": False, **_told(self._door.refused[0], hidden)}
+            self._door.refused.clear()
         said["reached"] = sorted(set(self.guard.reached))[:20]
         self.guard.refused.clear()
         return said
+
+    def _bind(self, job: Job) -> None:
+        """Nothing that the activity asks for leaves but what may, before any code of it is there."""
+        if job["activity"]["type"] == "python" and "environment" in job:  # a ledger of before has none
+            if self._door is None:
+                self._door = _stood()
+            self._door.allow(job["environment"])
+        if job["loopback"] and not self._guarded:
+            self.guard.stand()
+            self._guarded = True
 
     def _do(self, job: Job, hidden: list[str]) -> dict[str, Any]:
         secrets = dict(_secrets(job["secrets"], self._environ))
@@ -67,6 +83,20 @@ class Worker:
             return {"ok": True, "value": measure(output, job["value"])}
         _succeeded(job["activity"], output)
         return {"ok": True, "output": clean(_text(output), hidden)}
+
+
+def _stood() -> WorkerDoor:
+    from gameday.faults.chaostoolkit.door import WorkerDoor  # with botocore and the model: only where it is needed
+
+    door = WorkerDoor()
+    door.stand()
+    return door
+
+
+def _told(problem: Problem, hidden: list[str]) -> dict[str, Any]:
+    """A refusal as the conductor tells its own: by its code."""
+    message = clean(problem.message, hidden)
+    return {"error": message, "refused": {"code": problem.code, "message": message, "write": problem.write}}
 
 
 def _run(activity: Mapping[str, Any], configuration: dict[str, Any], secrets: dict[str, str]) -> Any:

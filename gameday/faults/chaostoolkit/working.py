@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gameday.errors import Problem
 from gameday.faults.chaostoolkit.settings import AnyActivity
 from gameday.model.activity import Reference
 from gameday.model.workspace import Environment
@@ -26,17 +27,23 @@ _PASSED_ON_TO_AWS = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "HT
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of an activity. ``value`` is a probe's number; ``reached`` are the addresses it asked for."""
+    """What came of an activity. ``value`` is a probe's number; ``reached`` are the addresses it asked for;
+    ``refused`` is a call of it that the envelope did not let out."""
 
     ok: bool
     error: str = ""
     output: str = ""
     value: float | None = None
     reached: tuple[str, ...] = ()
+    refused: Problem | None = None
 
 
-def job_of(activity: AnyActivity, configuration: Mapping[str, Any], secrets: Mapping[str, Any], loopback: bool) -> str:
-    """The job as JSON, enough to do it in another process: secrets are references. Its own keys win."""
+def job_of(
+    activity: AnyActivity, configuration: Mapping[str, Any], secrets: Mapping[str, Any], loopback: bool,
+    environment: Environment,
+) -> str:  # fmt: skip
+    """The job as JSON, enough to do it in another process: secrets are references. Its own keys win. What it asks of
+    AWS is held against ``environment``."""
     own = activity.model_dump(mode="json", exclude={"configuration", "secrets", "timeout"})
     references = {**secrets, **activity.secrets}
     record = {
@@ -44,6 +51,7 @@ def job_of(activity: AnyActivity, configuration: Mapping[str, Any], secrets: Map
         "configuration": {**configuration, **activity.configuration},
         "secrets": {name: _written(reference) for name, reference in references.items()},
         "loopback": loopback,
+        "environment": environment.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
     return json.dumps(record, sort_keys=True)
 
@@ -152,9 +160,13 @@ def _read(line: bytes) -> Answer:
     try:
         said = json.loads(line)
         return Answer(said["ok"] is True, str(said.get("error", "")), str(said.get("output", "")), said.get("value"),
-                      tuple(said.get("reached", ())))  # fmt: skip
+                      tuple(said.get("reached", ())), _refused(said.get("refused")))  # fmt: skip
     except (ValueError, KeyError, TypeError):
         return Answer(False, "its process ended without an answer; how far it came is unknown")
+
+
+def _refused(said: Mapping[str, str] | None) -> Problem | None:
+    return Problem(said["code"], said["message"], said["write"]) if said else None
 
 
 def identity(pid: int) -> str:

@@ -108,3 +108,14 @@ def unsayable() -> object:
 def no() -> bool:
     """An action that says it failed."""
     return False
+
+
+def swallow(arn: str) -> int:
+    """Change something with a session of its own, and hide that it was not let."""
+    from contextlib import suppress
+
+    import boto3
+
+    with suppress(Exception):
+        boto3.Session(region_name="eu-west-2").client("lambda").delete_function_concurrency(FunctionName=arn)
+    return 1

@@ -204,7 +204,7 @@ def test_an_action_dies_with_its_conductor(tmp_path: Path) -> None:
     late = python("sleep_then_write", arguments={"path": path, "seconds": 3})
     found = ChaosSettings.model_validate({"provider": late})
     working = Working(environ_of(REHEARSAL_ENVIRONMENT, None, ()))
-    working.begin(job_of(found.provider, {}, {}, False))
+    working.begin(job_of(found.provider, {}, {}, False, REHEARSAL_ENVIRONMENT))
     time.sleep(1)
     working._process.stdin.close()  # type: ignore[union-attr]
     working._process.wait(10)
@@ -222,7 +222,8 @@ def test_a_watchdog_undoes_when_the_conductor_is_gone_and_not_before(tmp_path: P
     path = tmp_path / "attempts"
     undo = python("fail_until", arguments={"path": str(path), "times": 1})
     found = ChaosSettings.model_validate({"provider": undo})
-    keeping = Keeping(job_of(found.provider, {}, {}, True), environ_of(REHEARSAL_ENVIRONMENT, None, ()), None)
+    job = job_of(found.provider, {}, {}, True, REHEARSAL_ENVIRONMENT)
+    keeping = Keeping(job, environ_of(REHEARSAL_ENVIRONMENT, None, ()), None)
     time.sleep(1)
     assert not path.exists()
     keeping._process.stdin.close()  # type: ignore[union-attr]

@@ -25,7 +25,7 @@ SECRET = "s3cr3t/with'quotes\"and space"
 
 def ask(endpoint: str | None = NOWHERE, **keys: Any) -> Answer:
     found = ChaosSettings.model_validate(settings(**keys))
-    job = job_of(found.provider, found.configuration, found.secrets, endpoint is not None)
+    job = job_of(found.provider, found.configuration, found.secrets, endpoint is not None, REHEARSAL_ENVIRONMENT)
     working = Working(environ_of(REHEARSAL_ENVIRONMENT, endpoint, names_in(job)))
     try:
         return working.ask(job, 20)
