@@ -130,6 +130,10 @@ def add(run: str | None, finding: str, what: str, owner: str, due: str, closes_w
         "owner": owner, "due": due, "closes_with": _closing(closes_with or one.plan.scenario), **more,
     }  # fmt: skip
     action = made(Action, {key: value for key, value in facts.items() if value is not None})
+    scenarios = {*content.scenarios, *(r.plan.scenario for r in runs)}
+    if action.closes_with and action.closes_with.scenario not in scenarios:
+        what = f"there is no scenario {action.closes_with.scenario!r} whose run could close it"
+        raise could_not_start("UNKNOWN_SCENARIO", what, " | ".join(sorted(scenarios)))
     path = root / "actions" / f"{action.id}.yaml"
     path.parent.mkdir(exist_ok=True)
     write_whole(path, action_file(action).encode())

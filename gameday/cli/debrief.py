@@ -47,7 +47,9 @@ def _given(text: str, asked: tuple[str, ...]) -> tuple[str, str]:
     question, sign, said = text.partition("=")
     if not sign or not said.strip():
         raise click.UsageError(f"{text!r} is no answer; write QUESTION=TEXT")
-    if question.isdecimal() and 1 <= int(question) <= len(asked):
+    if question.isdecimal() and not 1 <= int(question) <= len(asked):
+        raise click.UsageError(f"{text!r}: the questions are numbered 1 to {len(asked)}")
+    if question.isdecimal():
         question = asked[int(question) - 1]
     return question.strip(), said.strip()
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from gameday.model.content import Content
     from gameday.model.workspace import Environment
     from gameday.plan import Plan
     from gameday.protocols import Fault
@@ -51,8 +50,10 @@ def planned(scenario: str, name: str, library: Path | None) -> Plan:
 
     content = checked_content(scenario, library)
     ident = scenario_id(content, scenario)
+    from gameday.wiring.planned import asked_at
+
     environment = content.environment(name)
-    faults = _faults(environment, _endpoint(content, ident, name)) if environment else {}
+    faults = _faults(environment, asked_at(content, ident, name)) if environment else {}
     return build_plan(content, ident, name, faults)
 
 
@@ -63,38 +64,6 @@ def _claim(plan: Plan, role: str) -> None:
     author = claim(workspace_or_here(), plan, Person(role, login()))
     click.echo(f"This plan is of {author.role}: gameday approve {plan.scenario} --environment {plan.environment} "
                f"--by ROLE, by somebody else.", err=True)  # fmt: skip
-
-
-def _endpoint(content: Content, ident: str, name: str) -> str | None:
-    """Where reads go: None is AWS. In rehearsal the one that is up, and when none is, nowhere."""
-    from gameday.library import workspace_or_here
-    from gameday.model.workspace import REHEARSAL
-    from gameday.rehearsal.client import attach
-
-    if name != REHEARSAL:
-        return None
-    found = attach(workspace_or_here())
-    if found:
-        return found.endpoint
-    _refuse_tags(content, ident)
-    return NO_REHEARSAL
-
-
-def _refuse_tags(content: Content, ident: str) -> None:
-    """Targets by tag alone cannot be known while no rehearsal is up."""
-    from gameday.errors import could_not_start
-    from gameday.model.scenario import FaultStep
-
-    scenario = content.scenarios.get(ident)
-    service = content.services.get(scenario.model.service) if scenario else None
-    if scenario is None or service is None:
-        return  # build_plan says so
-    steps = [step for step in scenario.model.timeline if isinstance(step, FaultStep)]
-    named = [service.model.technology(name) for step in steps for name in step.settings.get("targets") or ()]
-    tagged = sorted({t.id for t in named if t and t.tags and not t.arn and not t.name})
-    if tagged:
-        what = f"targets by tag ({', '.join(tagged)}) are resolved at the start of a rehearsal, and none is up"
-        raise could_not_start("TARGETS_BY_TAG", what, "gameday rehearsal up, and plan again; or give name or arn")
 
 
 def _faults(environment: Environment, endpoint: str | None) -> Mapping[str, Fault]:

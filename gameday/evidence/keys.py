@@ -73,7 +73,8 @@ def read_private(path: Path, passphrase: str | None = None) -> Ed25519PrivateKey
         found = load_pem_private_key(raw, passphrase.encode() if passphrase else None)
     except TypeError as error:
         what = "it is encrypted" if passphrase is None else "it is not encrypted, and a passphrase was given"
-        raise _unreadable(path, what) from error
+        write = "--passphrase-env NAME" if passphrase is None else "the command without a passphrase"
+        raise _unreadable(path, what, write) from error
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
         said = error.strerror if isinstance(error, OSError) else "no PEM of a private key, or another passphrase"
         raise _unreadable(path, str(said)) from error
@@ -138,8 +139,8 @@ def passphrase_of(reference: Reference | None, environ: Mapping[str, str], root:
     return found.strip()
 
 
-def _unreadable(path: Path, what: str) -> CouldNotStart:
-    return could_not_start("KEY_UNREADABLE", f"this key cannot be read: {what}", "gameday keys new --name NAME", path)
+def _unreadable(path: Path, what: str, write: str = "gameday keys new --name NAME") -> CouldNotStart:
+    return could_not_start("KEY_UNREADABLE", f"this key cannot be read: {what}", write, path)
 
 
 def _not_ed25519(path: Path) -> CouldNotStart:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gameday.model.action import Action
+from gameday.model.content import Loaded
 from gameday.model.review import Review
 from gameday.model.service import Service
 
@@ -16,6 +18,25 @@ def review_lessons(review: Review) -> None:
     for waiver in review.content.waivers.values():
         if waiver.model.service:
             review.known("service", waiver.model.service, review.content.services, waiver.file, ("service",))
+    for action in review.content.actions.values():
+        _closing(review, action)
+
+
+def _closing(review: Review, action: Loaded[Action]) -> None:
+    """An action whose closing test names nothing that exists could never be closed by a run."""
+    test = action.model.closes_with
+    if test is None or not review.known(
+        "scenario", test.scenario, review.content.scenarios, action.file, ("closes_with", "scenario")
+    ):
+        return
+    scenario = review.content.scenarios[test.scenario].model
+    service = review.content.services.get(scenario.service)
+    if test.expectation:
+        steps = [step.id for step in scenario.timeline if step.id]
+        review.known("step", test.expectation, steps, action.file, ("closes_with", "expectation"))
+    if test.tolerance and service:
+        tolerances = [tolerance.id for tolerance in service.model.tolerances]
+        review.known("tolerance", test.tolerance, tolerances, action.file, ("closes_with", "tolerance"))
 
 
 def _ids(service: Service) -> list[str]:

@@ -70,6 +70,7 @@ def test_an_action_is_added_for_a_finding_that_is_there_and_closed_by_its_re_tes
 @pytest.mark.parametrize(
     ("args", "code"),
     [((*ADD, "soon"), "BAD_VALUE"), ((*ADD, "2026-12-15", "--closes-with", "x:y=z"), "BAD_VALUE"),
+     ((*ADD, "2026-12-15", "--closes-with", "rubbish"), "UNKNOWN_SCENARIO"),
      (("--run", RUN, "--finding", "x", "--do", "x", "--owner", "sre", "--due", "2026-12-15"), "FINDING_UNKNOWN")],
 )  # fmt: skip
 def test_what_cannot_be_an_action_is_told(workspace: Path, args: tuple[str, ...], code: str) -> None:
