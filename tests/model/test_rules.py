@@ -134,6 +134,16 @@ def test_a_name_that_does_not_exist_is_told_by_lint(workspace: Path) -> None:
     assert found == {("UNKNOWN_RESOURCE", "scheme"), ("UNKNOWN_SERVICE", "pay")}
 
 
+@pytest.mark.parametrize(
+    ("closing", "code"),
+    [("{scenario: rubbish}", "UNKNOWN_SCENARIO"), ("{scenario: stop, tolerance: x}", "UNKNOWN_TOLERANCE")],
+)
+def test_a_closing_test_that_no_run_could_meet_is_told_by_lint(workspace: Path, closing: str, code: str) -> None:
+    path = workspace / "actions/A-2026-07.yaml"
+    path.write_text(re.sub(r"closes_with: .*", f"closes_with: {closing}", path.read_text()))
+    assert [p.code for p in check_content(load_content(workspace)) if p.severity == "error"] == [code]
+
+
 def test_an_assumption_that_a_run_falsified_is_to_be_revised(workspace: Path) -> None:
     lessons = "kind: lessons\nrun: 20261101-1000-stop\nfalsified: [The standby is warm]\n"
     (workspace / "lessons/20261101-1000-stop.yaml").write_text(lessons)
