@@ -269,6 +269,7 @@ def begin(aws: Aws) -> str:
     return str(fis.start_experiment(clientToken="e", experimentTemplateId=template)["experiment"]["id"])
 
 
+@pytest.mark.nightly
 def test_a_killed_run_leaves_it_up_for_recover_and_it_ends_when_nobody_comes(tmp_path: Path, sleeper: Any) -> None:
     """Nor do questions of its own keep it up, which its workload asks all the time."""
     owner = sleeper()

@@ -69,6 +69,7 @@ def run_meanwhile(workspace: Path, after: str, trouble: Callable[[], None]) -> t
     return code, json.loads((folder / "verdict.json").read_text("utf-8"))
 
 
+@pytest.mark.nightly
 def test_a_rehearsal_that_dies_ends_its_run_as_stopped_and_leaves_no_process(tmp_path: Path) -> None:
     """Its daemon is killed while the fault is active: all that suffered it is ended, and nothing is called a pass."""
     folder = new_workspace(tmp_path / "game-days", short=SHORT)
@@ -109,6 +110,7 @@ def test_fis_that_throttles_half_of_its_calls_is_asked_again_until_all_is_gone(w
     assert left_behind(workspace) == NOTHING
 
 
+@pytest.mark.nightly
 def test_an_abort_reaches_fis_while_cloudwatch_hangs(workspace: Path) -> None:
     """From the signal to the stop at the provider in less than a second of wall time, by the journal."""
     known = runs_of(workspace)

@@ -99,6 +99,7 @@ def test_an_experiment_is_judged_by_the_tolerances_of_its_service(workspace: Pat
     assert json.loads(again.stdout)["outcome"] == verdict["outcome"]
 
 
+@pytest.mark.nightly
 def test_a_fault_whose_rollback_is_skipped_is_unsafe_and_never_a_success(workspace: Path) -> None:
     """Chaos Toolkit says completed, status 0. An action that fails reads as a success there, too."""
     endpoint = status(workspace)["endpoint"]

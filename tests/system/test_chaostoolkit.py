@@ -105,6 +105,7 @@ def wait_until_cut(proxy: Proxy, run: subprocess.Popen[str]) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.nightly
 def test_a_whole_day_sees_the_fault_come_and_go_by_the_probe(workspace: Path, a_proxy: tuple[Proxy, int]) -> None:
     ran = gameday(workspace, "run", "ledger-cut", "--unattended", "--plain")
     journal = (newest(workspace) / "journal.jsonl").read_text("utf-8")
@@ -151,6 +152,7 @@ def test_the_run_of_a_dead_or_hung_conductor_is_undone_and_ended_before_anybody_
     assert gameday(workspace, "recover", "--json").stdout.strip() == "[]"
 
 
+@pytest.mark.nightly
 def test_a_killed_conductor_leaves_nothing_after_recover(workspace: Path, a_proxy: tuple[Proxy, int]) -> None:
     known, proxy = runs_of(workspace), a_proxy[0]
     run = begin(workspace, "run", "ledger-cut", "--unattended", "--plain")
@@ -164,6 +166,7 @@ def test_a_killed_conductor_leaves_nothing_after_recover(workspace: Path, a_prox
     assert gameday(workspace, "recover", "--json").stdout.strip() == "[]"
 
 
+@pytest.mark.nightly
 def test_it_is_undone_even_when_the_rehearsal_is_gone_too(workspace: Path, a_proxy: tuple[Proxy, int]) -> None:
     """The proxy is no part of the rehearsal, so nothing of it has gone with it: its undo runs all the same. Where the
     fault had been accepted, its witness cannot be asked any more, so it is undone and not seen gone: exit 6."""

@@ -79,6 +79,7 @@ def test_the_payment_functions_stop_and_the_tolerances_hold(workspace: Path) -> 
     assert files(run_dir) == before
 
 
+@pytest.mark.nightly
 def test_a_fault_without_effect_is_not_tested_and_names_its_witness(workspace: Path) -> None:
     """No customer noticed, so nothing was learned: that is no pass."""
     found = run_until_it_says(workspace, "fault-without-effect", "not tested")
@@ -112,6 +113,7 @@ def test_the_second_region_takes_over_with_an_old_ledger(workspace: Path) -> Non
     assert broken(workspace) == ("edge", "payments-function")
 
 
+@pytest.mark.nightly
 def test_nobody_answers_and_the_guard_takes_two_faults_back(workspace: Path) -> None:
     """One of FIS and one of a Chaos Toolkit extension; both are seen gone."""
     found = run_until_it_says(workspace, "guard-stops-the-day", "stopped")

@@ -108,6 +108,7 @@ def killed(workspace: Path, environ: dict[str, str]) -> None:
     assert len(files_in_the_hutch(workspace)) == 1 and runs_of(workspace) - known
 
 
+@pytest.mark.nightly
 def test_a_conductor_killed_while_the_file_is_there_leaves_none_after_recover(
     workspace: Path, environ: dict[str, str], rehearsal: None
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_conductor_killed_while_the_file_is_there_leaves_none_after_recover(
     assert [found["clean"] for found in json.loads(recovered.stdout)] == [True]
 
 
+@pytest.mark.nightly
 def test_the_file_is_taken_back_even_when_the_rehearsal_has_ended_too(
     workspace: Path, environ: dict[str, str], rehearsal: None
 ) -> None:

@@ -54,6 +54,7 @@ def values(observer: XRayObserver, seen: Window) -> dict[str, list[float | None]
     return {name: [sample.value for sample in samples] for name, samples in found.items()}
 
 
+@pytest.mark.nightly
 def test_the_edge_that_breaks_is_the_one_that_x_ray_shows(shop: Shop) -> None:
     aws = Aws(REHEARSAL_ENVIRONMENT, shop.rehearsal.endpoint)
     observer, graphs = XRayObserver(aws), dict[str, Graph]()

@@ -271,6 +271,7 @@ def workspace(folder: Path, *services: str) -> Path:
     return folder
 
 
+@pytest.mark.nightly
 def test_the_command_keeps_the_workspace_s_workload_up_for_runs_and_a_killed_daemon_leaves_nothing(
     tmp_path: Path,
 ) -> None:
