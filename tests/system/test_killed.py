@@ -114,7 +114,7 @@ def test_sigterm_before_there_is_a_run_stops_it_too(workspace: Path, after_s: fl
     run = begin(workspace, "run", "short", "--unattended", "--plain")
     time.sleep(after_s)
     run.send_signal(signal.SIGTERM)
-    assert run.wait(timeout=60) == 4
+    assert run.wait(timeout=60) in (4, -signal.SIGTERM), "by us, or by Python where a busy machine has not begun us yet"
     assert left_behind(workspace) == NOTHING
 
 
