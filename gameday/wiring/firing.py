@@ -32,7 +32,7 @@ RECOVER_WITHIN_S = 900
 _REASONS = {
     "SERVICE_BUSY": "service busy", "INCIDENT_OPEN": "open incident", "INCIDENT_NOT_SHOWN": "open incident",
     "SAFETY_LEVER_ENGAGED": "safety lever", "APPROVAL_MISSING": "approval", "APPROVAL_EXPIRED": "approval",
-    "PLAN_DRIFTED": "approval", "LEFTOVERS": "previous run not closed", "ALARM_NOT_OK": "open alarm",
+    "PLAN_DRIFTED": "approval", "LEFTOVERS": "previous run not closed", "GUARD_ALARM_RINGING": "open alarm",
 }  # fmt: skip
 _ERROR = re.compile(r"error ([A-Z][A-Z0-9_]+): (.*)")
 

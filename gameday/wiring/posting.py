@@ -1,17 +1,19 @@
-"""Posting a document to a URL that an environment variable holds, so that no command line and no file shows it."""
+"""Posting a document to a URL that an environment variable holds, so that no command line and no file shows it.
+
+As channels post: no redirect is followed, and nothing goes out unencrypted.
+"""
 
 from __future__ import annotations
 
 import os
-from http import HTTPStatus
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
+from gameday.aws import is_loopback
 from gameday.errors import could_not_start
+from gameday.people import posting
+from gameday.people.carrying import Undelivered
+from gameday.people.references import hide
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-GIVES_UP_S = 10.0
+WITHIN_MS = 10_000
 
 
 def post(variable: str, text: str, kind: str) -> str:
@@ -19,15 +21,12 @@ def post(variable: str, text: str, kind: str) -> str:
     url = os.environ.get(variable, "")
     if not url:
         raise could_not_start("URL_MISSING", f"{variable} holds no URL", f"export {variable}=https://...")
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise could_not_start("URL_NOT_SAFE", f"the URL in {variable} is not https", "an https:// URL")
-    request = Request(url, text.encode(), {"Content-Type": f"{kind}; charset=utf-8"}, method="POST")
+    if why := posting.refusal(url, rehearsed=False):
+        raise could_not_start("URL_NOT_SAFE", f"the URL in {variable}: {why}", "an https:// URL")
+    headers = {"Content-Type": f"{kind}; charset=utf-8"}
     try:
-        with urlopen(request, timeout=GIVES_UP_S) as answer:  # its scheme was checked above
-            return f"posted: {answer.status} {HTTPStatus(answer.status).phrase}"
-    except (HTTPError, URLError, OSError) as error:
-        said = f"it answered {error.code}" if isinstance(error, HTTPError) else "it could not be reached"
-        raise could_not_start(
-            "NOT_POSTED", f"{said}: the URL in {variable}", "see the receiver, and post again"
-        ) from error
+        answer = posting.post(url, text.encode(), headers, WITHIN_MS, direct=is_loopback(url))
+    except Undelivered as error:
+        what = f"the URL in {variable}: {hide(str(error), [url])}"
+        raise could_not_start("NOT_POSTED", what, "see the receiver, and post again") from error
+    return f"posted: {hide(answer.receipt(), [url])}"
